@@ -23,7 +23,7 @@ endif
 
 CXX      := g++
 CXXFLAGS := -std=c++20 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fPIE -MMD -MP -I. \
-            -I$(OUT)/generated $(FLAGS.$(CONFIG))
+            -isystem /usr/include/postgresql -I$(OUT)/generated $(FLAGS.$(CONFIG))
 LDFLAGS  := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(FLAGS.$(CONFIG))
 LDLIBS   := -lfcgi -lpq -lcrypto -lutf8proc
 
@@ -37,32 +37,35 @@ ROUTES   := $(OUT)/routes.tsv
 .PHONY: all
 all: $(PROGRAMS) $(ROUTES)
 
-$(OUT)/%.o: %.cpp Makefile
+$(OUT)/obj/%.o: %.cpp Makefile
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) -c $< -o $@
 
-$(LIBRARY): $(patsubst %.cpp,$(OUT)/%.o,$(wildcard lib/*.cpp))
+$(LIBRARY): $(patsubst %.cpp,$(OUT)/obj/%.o,$(wildcard lib/*.cpp))
 	@rm -f $@
 	ar rcs $@ $^
 
-$(OUT)/handlers/%: $(OUT)/handlers/%.o $(LIBRARY)
+$(OUT)/handlers/%: $(OUT)/obj/handlers/%.o $(LIBRARY)
+	@mkdir -p $(@D)
 	$(CXX) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # program <tab> methods <tab> path pattern: the one list from which all that must agree is made.
+# Where two patterns fit one path, the one that ends in a literal is meant: it comes first.
 $(ROUTES): $(ROUTED)
-	for program in $^; do $$program --route; done > $@
+	for program in $^; do $$program --route; done | \
+	  awk -F'\t' '{ print ($$3 ~ /}$$/), $$0 }' | sort -s -n -k1,1 | cut -d' ' -f2- > $@
 
 $(OUT)/generated/routes.inc: $(ROUTES)
 	@mkdir -p $(@D)
 	awk -F'\t' '{ printf "{\"%s\", \"%s\", \"%s\"},\n", $$1, $$2, $$3 }' $< > $@
 
-$(OUT)/handlers/fallback.o: $(OUT)/generated/routes.inc
+$(OUT)/obj/handlers/fallback.o: $(OUT)/generated/routes.inc
 
 # --- Unit tests -----------------------------------------------------------------------------------
 
 UNIT_TESTS := $(patsubst tests/unit/%.cpp,$(OUT)/tests/unit/%,$(wildcard tests/unit/*_test.cpp))
 
-$(OUT)/tests/unit/%: $(OUT)/tests/unit/%.o $(LIBRARY)
+$(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CXX) $(LDFLAGS) $^ -lgtest -lgtest_main $(LDLIBS) -o $@
 

@@ -18,4 +18,8 @@ std::optional<std::string> canonical(std::string_view text);
 // are addresses or CIDR blocks.
 std::string client(std::string_view x_forwarded_for, std::span<const std::string> trusted_proxies);
 
+// Is `address` (as client() returns it) one of `entries`, which are addresses or CIDR blocks? False
+// for "".
+bool is_among(std::string_view address, std::span<const std::string> entries);
+
 }  // namespace ip

@@ -22,10 +22,14 @@ std::string percent_encode(std::string_view text);
 // As URLSearchParams writes values: unreserved are A-Z a-z 0-9 * - . _, and a blank becomes '+'.
 std::string form_encode(std::string_view text);
 
+// `url` (a path or an absolute URL) with name=value, form-encoded, at the end of its query and
+// before any fragment. An absolute URL without a path gets "/".
+std::string with_parameter(std::string_view url, std::string_view name, std::string_view value);
+
 // "/a/b%2Fc/?x=1" -> path "/a/b%2Fc/", query "x=1", segments {"a", "b/c"}, trailing_slash.
 struct Target {
-  std::string path;   // raw, as received
-  std::string query;  // raw, without the '?'
+  std::string path;                   // raw, as received
+  std::string query;                  // raw, without the '?'
   std::vector<std::string> segments;  // decoded; an empty segment ("//") stays as ""
   bool trailing_slash = false;        // one '/' after the last segment
   bool well_formed = true;            // false: a bad escape, a NUL or bytes that are not UTF-8 in

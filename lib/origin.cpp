@@ -1,0 +1,151 @@
+#include "lib/origin.h"
+
+#include <algorithm>
+
+#include "lib/utf8.h"
+
+namespace origin {
+namespace {
+
+struct Parts {
+  std::string scheme;     // lower case
+  std::string authority;  // host and port, lower case, without user information and default port
+};
+
+bool is_scheme(std::string_view text) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  return !text.empty() && is_letter(text.front()) &&
+         std::all_of(text.begin(), text.end(), [&](char c) {
+           return is_letter(c) || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+         });
+}
+
+bool is_host_and_port(std::string_view text) {
+  if (text.empty()) return false;
+  if (text.front() == '[') return text.find(']') != std::string_view::npos;
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  const std::string_view port = text.substr(std::min(colon + 1, text.size()));
+  return colon > 0 && port.size() <= 5 &&
+         std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
+         text.substr(0, colon).find_first_of(" \t\r\n<>\"'\\^`{|}%") == std::string_view::npos;
+}
+
+// "scheme://user@HOST:80/path" in parts. nullopt if it has no scheme and host.
+std::optional<Parts> parts_of(std::string_view url) {
+  const std::size_t colon = url.find("://");
+  if (colon == std::string_view::npos || !is_scheme(url.substr(0, colon))) return std::nullopt;
+  // A control character would be dropped by some URL parsers and kept by others.
+  if (std::any_of(url.begin(), url.end(),
+                  [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }))
+    return std::nullopt;
+  Parts parts{utf8::ascii_lower(url.substr(0, colon)), ""};
+  std::string_view rest = url.substr(colon + 3);
+  rest = rest.substr(0, rest.find_first_of("/?#\\"));  // WHATWG URL: '\' ends a host as '/' does
+  if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos)
+    rest.remove_prefix(at + 1);
+  if (!is_host_and_port(rest)) return std::nullopt;
+  parts.authority = utf8::ascii_lower(rest);
+  const std::string_view default_port = parts.scheme == "http"    ? ":80"
+                                        : parts.scheme == "https" ? ":443"
+                                                                  : "";
+  if (!default_port.empty() && parts.authority.ends_with(default_port))
+    parts.authority.resize(parts.authority.size() - default_port.size());
+  if (parts.authority.ends_with(':')) parts.authority.pop_back();
+  return parts;
+}
+
+bool is_web(const Parts& parts) { return parts.scheme == "http" || parts.scheme == "https"; }
+
+// '*' is any run of characters, '?' is one.
+bool fits(std::string_view pattern, std::string_view text) {
+  std::size_t p = 0;
+  std::size_t t = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t resume = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resume = t;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
+      ++p;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++resume;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', p) == std::string_view::npos;
+}
+
+bool is_numeric_host(std::string_view host) {
+  return host.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+bool matches(std::string_view candidate, const std::optional<Parts>& parts,
+             const std::string& entry) {
+  const std::size_t colon = entry.find("://");
+  const bool has_scheme = colon != std::string::npos;
+  if (entry.find_first_of("*?") != std::string::npos) {
+    if (!parts || !is_web(*parts)) return false;
+    const std::string pattern = utf8::ascii_lower(entry);
+    if (has_scheme) return fits(pattern, parts->scheme + "://" + parts->authority);
+    // A pattern of digits is for addresses: it must not fit a name such as 10.0.0.1.evil.example.
+    std::string host = pattern.substr(0, pattern.find(':'));
+    std::erase(host, '*');
+    if (!host.empty() && is_numeric_host(host) &&
+        !is_numeric_host(parts->authority.substr(0, parts->authority.find(':'))))
+      return false;
+    return fits(pattern, parts->authority);
+  }
+  if (has_scheme && colon + 3 == entry.size())  // "myapp://"
+    return utf8::ascii_lower(candidate.substr(0, entry.size())) == utf8::ascii_lower(entry);
+  const auto wanted = parts_of(entry);
+  return wanted && parts && wanted->scheme == parts->scheme &&
+         wanted->authority == parts->authority;
+}
+
+// ASCII and Latin-1 control characters, the latter in their UTF-8 form.
+bool has_control_character(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x20 || byte == 0x7F) return true;
+    if (byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0)
+      return true;
+  }
+  return false;
+}
+
+bool is_safe_path(std::string_view url) {
+  if (!url.starts_with('/') || url.starts_with("//")) return false;
+  if (url.find('\\') != std::string_view::npos || has_control_character(url)) return false;
+  const std::string path = utf8::ascii_lower(url.substr(0, url.find_first_of("?#")));
+  if (path.find("%2f") != std::string::npos || path.find("%5c") != std::string::npos) return false;
+  // Dot segments can leave "//" at the beginning once they are resolved (RFC 3986, 5.2.4).
+  std::string_view rest = path;
+  while (rest.starts_with("/./") || rest.starts_with("/../")) rest.remove_prefix(rest.find('/', 1));
+  return !rest.starts_with("//");
+}
+
+}  // namespace
+
+std::optional<std::string> of_url(std::string_view url) {
+  const auto parts = parts_of(url);
+  if (!parts) return std::nullopt;
+  return parts->scheme + "://" + parts->authority;
+}
+
+bool is_trusted(std::string_view candidate, std::span<const std::string> trusted) {
+  const auto parts = parts_of(candidate);
+  return std::any_of(trusted.begin(), trusted.end(),
+                     [&](const std::string& entry) { return matches(candidate, parts, entry); });
+}
+
+bool is_safe_redirect(std::string_view url, std::span<const std::string> trusted) {
+  if (is_safe_path(url)) return true;
+  return url.find("://") != std::string_view::npos && !has_control_character(url) &&
+         url.find('\\') == std::string_view::npos && is_trusted(url, trusted);
+}
+
+}  // namespace origin

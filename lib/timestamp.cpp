@@ -1,0 +1,96 @@
+#include "lib/timestamp.h"
+
+#include <array>
+#include <cstdio>
+
+namespace timestamp {
+namespace {
+
+using namespace std::chrono;
+
+// `count` digits at the beginning of `text`, which then loses them; nullopt if they are not there.
+std::optional<int> digits(std::string_view& text, std::size_t count) {
+  if (text.size() < count) return std::nullopt;
+  int value = 0;
+  for (const char c : text.substr(0, count)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  text.remove_prefix(count);
+  return value;
+}
+
+bool take(std::string_view& text, std::string_view one_of) {
+  if (text.empty() || one_of.find(text.front()) == std::string_view::npos) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+// ".123456789" -> 123456 us; nothing -> 0; nullopt for a point without digits.
+std::optional<microseconds> fraction(std::string_view& text) {
+  if (!take(text, ".")) return microseconds(0);
+  int place = 100000;
+  int value = 0;
+  std::size_t count = 0;
+  for (; !text.empty() && text.front() >= '0' && text.front() <= '9'; ++count) {
+    value += (text.front() - '0') * place;
+    place /= 10;
+    text.remove_prefix(1);
+  }
+  if (count == 0) return std::nullopt;
+  return microseconds(value);
+}
+
+// "Z" or "+hh:mm".
+std::optional<minutes> offset(std::string_view& text) {
+  if (take(text, "Zz")) return minutes(0);
+  if (text.empty()) return std::nullopt;
+  const int sign = text.front() == '-' ? -1 : 1;
+  if (!take(text, "+-")) return std::nullopt;
+  const auto hour = digits(text, 2);
+  if (!hour || *hour > 23 || !take(text, ":")) return std::nullopt;
+  const auto minute = digits(text, 2);
+  if (!minute || *minute > 59) return std::nullopt;
+  return minutes(sign * (*hour * 60 + *minute));
+}
+
+}  // namespace
+
+std::string to_text(Time time) {
+  const auto day = floor<days>(time);
+  const year_month_day date(day);
+  const hh_mm_ss clock(floor<milliseconds>(time - day));
+  std::array<char, 40> text{};
+  const int length = std::snprintf(
+      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
+      static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+      static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
+      static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()),
+      static_cast<int>(clock.subseconds().count()));
+  return {text.data(), static_cast<std::size_t>(length)};
+}
+
+std::optional<Time> from_text(std::string_view text) {
+  const auto year_number = digits(text, 4);
+  if (!year_number || !take(text, "-")) return std::nullopt;
+  const auto month_number = digits(text, 2);
+  if (!month_number || !take(text, "-")) return std::nullopt;
+  const auto day_number = digits(text, 2);
+  if (!day_number || !take(text, "Tt")) return std::nullopt;
+  const auto hour = digits(text, 2);
+  if (!hour || *hour > 23 || !take(text, ":")) return std::nullopt;
+  const auto minute = digits(text, 2);
+  if (!minute || *minute > 59 || !take(text, ":")) return std::nullopt;
+  const auto second = digits(text, 2);
+  if (!second || *second > 60) return std::nullopt;  // 60: a leap second
+  const auto part = fraction(text);
+  const auto zone = part ? offset(text) : std::nullopt;
+  const year_month_day date(year(*year_number), month(static_cast<unsigned>(*month_number)),
+                            day(static_cast<unsigned>(*day_number)));
+  if (!zone || !text.empty() || !date.ok()) return std::nullopt;
+  return Time(sys_days(date)) + hours(*hour) + minutes(*minute) + seconds(*second) + *part - *zone;
+}
+
+Time now() { return floor<milliseconds>(system_clock::now()); }
+
+}  // namespace timestamp
