@@ -1,0 +1,221 @@
+#include "lib/env.h"
+
+#include <algorithm>
+#include <charconv>
+#include <initializer_list>
+
+#include "lib/origin.h"
+#include "lib/utf8.h"
+
+namespace env {
+namespace {
+
+// Better Auth falls back to this text when no secret is set, so everybody knows it.
+constexpr std::string_view kWellKnownSecret = "better-auth-secret-12345678901234567890";
+
+constexpr std::size_t kDefaultMaxBody = 131072;
+constexpr std::size_t kLargestMaxBody = 64 * 1024 * 1024;
+
+// Reads variables and collects what is wrong with them, so that an operator sees all at once.
+class Reader {
+ public:
+  explicit Reader(const Lookup& lookup) : lookup_(lookup) {}
+
+  // An empty variable counts as not set: that is how env files switch a setting off.
+  std::string text(const char* name, std::string_view fallback = "") const {
+    const char* value = lookup_(name);
+    return value != nullptr && *value != '\0' ? std::string(value) : std::string(fallback);
+  }
+
+  std::vector<std::string> list(const char* name) const {
+    std::vector<std::string> items;
+    const std::string all = text(name);
+    for (std::size_t begin = 0; begin <= all.size();) {
+      const std::size_t end = std::min(all.find(',', begin), all.size());
+      const auto item = utf8::trimmed(std::string_view(all).substr(begin, end - begin));
+      if (!item.empty()) items.emplace_back(item);
+      begin = end + 1;
+    }
+    return items;
+  }
+
+  std::size_t number(const char* name, std::size_t fallback, std::size_t least, std::size_t most) {
+    const std::string digits = text(name);
+    if (digits.empty()) return fallback;
+    std::size_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error != std::errc() || end != digits.data() + digits.size() || value < least ||
+        value > most)
+      mistake(name, "must be a whole number from " + std::to_string(least) + " to " +
+                        std::to_string(most));
+    return value;
+  }
+
+  bool flag(const char* name, bool fallback) {
+    const std::string word = utf8::ascii_lower(text(name));
+    if (word.empty()) return fallback;
+    if (word == "on" || word == "true" || word == "1" || word == "yes") return true;
+    if (word == "off" || word == "false" || word == "0" || word == "no") return false;
+    mistake(name, "must be on or off");
+    return fallback;
+  }
+
+  // The number of the word in `words` that the variable holds; 0, the default, if it is not set.
+  std::size_t one_of(const char* name, std::initializer_list<std::string_view> words) {
+    const std::string word = text(name, *words.begin());
+    const auto found = std::find(words.begin(), words.end(), word);
+    if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
+    std::string what = "must be one of:";
+    for (const std::string_view each : words) what.append(" ").append(each);
+    mistake(name, what);
+    return 0;
+  }
+
+  void mistake(std::string_view name, std::string_view what) {
+    if (!mistakes_.empty()) mistakes_ += '\n';
+    mistakes_.append(name).append(" ").append(what);
+  }
+
+  void finish() const {
+    if (!mistakes_.empty()) throw Mistake(mistakes_);
+  }
+
+ private:
+  const Lookup& lookup_;
+  std::string mistakes_;
+};
+
+void check_secret(Reader& reader, const char* name, std::string_view secret) {
+  if (secret.empty())
+    reader.mistake(name,
+                   "is not set: use the secret of your Better Auth server, or make one with "
+                   "\"openssl rand -base64 32\"");
+  else if (secret.size() < kMinSecretBytes)
+    reader.mistake(name,
+                   "is too short: it must have at least 32 characters, for instance from "
+                   "\"openssl rand -base64 32\"");
+  else if (secret == kWellKnownSecret)
+    reader.mistake(name,
+                   "is Better Auth's public default: make one with \"openssl rand -base64 32\"");
+}
+
+// BETTER_AUTH_SECRETS="2:<new>,1:<old>"; the first entry signs, the others only open what they
+// sealed. Without it, BETTER_AUTH_SECRET does both.
+void read_secrets(Reader& reader, Settings& settings) {
+  constexpr const char* kMany = "BETTER_AUTH_SECRETS";
+  std::string single = reader.text("BETTER_AUTH_SECRET");
+  settings.unversioned_secret = crypto::Secret(single);
+  for (const std::string& entry : reader.list(kMany)) {
+    const std::size_t colon = entry.find(':');
+    int version = 0;
+    const auto [end, error] =
+        std::from_chars(entry.data(), entry.data() + std::min(colon, entry.size()), version);
+    if (colon == std::string::npos || error != std::errc() || end != entry.data() + colon ||
+        version < 0) {
+      reader.mistake(kMany, "must be a list such as 2:<new secret>,1:<old secret>");
+      return;
+    }
+    std::string secret = entry.substr(colon + 1);
+    check_secret(reader, kMany, secret);
+    if (settings.versioned_secrets.empty()) settings.secret = crypto::Secret(secret);
+    settings.versioned_secrets.push_back({version, crypto::Secret(std::move(secret))});
+  }
+  if (!settings.versioned_secrets.empty()) return;
+  check_secret(reader, "BETTER_AUTH_SECRET", single);
+  settings.secret = crypto::Secret(std::move(single));
+}
+
+// BETTER_AUTH_URL: its origin is the base URL, and a path in it replaces the default base path
+// (contract better-auth-wire, section 1.1).
+void read_base_url(Reader& reader, Settings& settings) {
+  settings.auth_path = reader.text("AUTH_BASE_PATH", "/api/auth");
+  const std::string url = reader.text("BETTER_AUTH_URL");
+  if (!url.empty()) {
+    const auto origin = origin::of_url(url);
+    if (!origin || (!origin->starts_with("http://") && !origin->starts_with("https://"))) {
+      reader.mistake("BETTER_AUTH_URL", "must be a URL such as https://todo.example.com");
+      return;
+    }
+    settings.base_url = *origin;
+    const std::size_t path = url.find('/', url.find("://") + 3);
+    if (path != std::string::npos && url.find_first_not_of('/', path) != std::string::npos)
+      settings.auth_path = url.substr(path, url.find_first_of("?#", path) - path);
+  }
+  while (settings.auth_path.size() > 1 && settings.auth_path.back() == '/')
+    settings.auth_path.pop_back();
+  if (settings.auth_path.size() < 2 || settings.auth_path.front() != '/' ||
+      settings.auth_path.find_first_of("{}()|?%\\\" ") != std::string::npos)
+    reader.mistake("AUTH_BASE_PATH", "must be a path such as /api/auth");
+}
+
+// Better Auth's options for e-mail and password and for sessions.
+void read_auth_options(Reader& reader, Settings& settings) {
+  constexpr std::size_t kYear = 366 * 86400;
+  settings.auto_sign_in = reader.flag("AUTH_AUTO_SIGN_IN", true);
+  settings.require_email_verification = reader.flag("AUTH_REQUIRE_EMAIL_VERIFICATION", false);
+  settings.min_password_length = reader.number("AUTH_MIN_PASSWORD_LENGTH", 8, 1, 1024);
+  settings.max_password_length = reader.number("AUTH_MAX_PASSWORD_LENGTH", 128, 1, 4096);
+  const auto seconds = [&](const char* name, std::size_t fallback, std::size_t least) {
+    return std::chrono::seconds(reader.number(name, fallback, least, kYear));
+  };
+  settings.session_lifetime = seconds("AUTH_SESSION_EXPIRES_IN", 604800, 1);
+  settings.session_update_age = seconds("AUTH_SESSION_UPDATE_AGE", 86400, 0);
+  settings.session_fresh_age = seconds("AUTH_SESSION_FRESH_AGE", 86400, 0);
+  settings.delete_user = static_cast<Settings::DeleteUser>(
+      reader.one_of("AUTH_DELETE_USER", {"off", "on", "confirm"}));
+  settings.change_email = static_cast<Settings::ChangeEmail>(
+      reader.one_of("AUTH_CHANGE_EMAIL", {"off", "on", "confirm"}));
+  settings.revoke_sessions_on_reset = reader.flag("AUTH_REVOKE_SESSIONS_ON_RESET", false);
+  settings.rate_limit = reader.flag("AUTH_RATE_LIMIT", true);
+  settings.rate_limit_exempt = reader.list("AUTH_RATE_LIMIT_EXEMPT");
+  settings.token_key =
+      static_cast<Settings::TokenKey>(reader.one_of("JWT_ALGORITHM", {"EdDSA", "HS256"}));
+  settings.key_lifetime = seconds("JWT_KEY_LIFETIME", 0, 0);
+  settings.mail_is_on = !reader.text("SMTP_URL").empty();
+}
+
+}  // namespace
+
+Settings load(const Lookup& lookup) {
+  Reader reader(lookup);
+  Settings settings;
+  read_secrets(reader, settings);
+
+  settings.database_url = reader.text("DATABASE_URL");
+  if (settings.database_url.empty())
+    reader.mistake("DATABASE_URL",
+                   "is not set: give the address of the database, for instance "
+                   "postgresql://user:password@host/database");
+
+  read_base_url(reader, settings);
+  if (!settings.base_url.empty()) settings.trusted_origins.push_back(settings.base_url);
+  for (std::string& entry : reader.list("BETTER_AUTH_TRUSTED_ORIGINS"))
+    settings.trusted_origins.push_back(std::move(entry));
+  settings.trusted_proxies = reader.list("AUTH_TRUSTED_PROXIES");
+
+  settings.jwt_issuers = reader.list("JWT_ISSUERS");
+  settings.jwt_audiences = reader.list("JWT_AUDIENCES");
+
+  settings.cookie_prefix = reader.text("AUTH_COOKIE_PREFIX", "better-auth");
+  // RFC 6265, section 4.1.1: a cookie's name is a token.
+  if (settings.cookie_prefix.find_first_of(" \t\"(),/:;<=>?@[\\]{}") != std::string::npos)
+    reader.mistake("AUTH_COOKIE_PREFIX", "must be a name of letters, digits, '.', '-' and '_'");
+  settings.secure_cookies =
+      reader.flag("AUTH_SECURE_COOKIES", settings.base_url.starts_with("https://"));
+
+  read_auth_options(reader, settings);
+
+  settings.max_body_bytes =
+      reader.number("TODO_MAX_BODY_BYTES", kDefaultMaxBody, 1024, kLargestMaxBody);
+  settings.error_detail = reader.flag("TODO_ERROR_DETAIL", true);
+  settings.camel_case = reader.flag("TODO_CAMEL_CASE", false);
+  settings.list_envelope = static_cast<Settings::Envelope>(
+      reader.one_of("TODO_LIST_ENVELOPE", {"array", "tasks", "items", "data"}));
+  constexpr logging::Level kLevels[] = {logging::Level::info, logging::Level::debug,
+                                        logging::Level::warn, logging::Level::error};
+  settings.log_threshold = kLevels[reader.one_of("LOG_LEVEL", {"info", "debug", "warn", "error"})];
+  reader.finish();
+  return settings;
+}
+
+}  // namespace env
