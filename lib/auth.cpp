@@ -1,0 +1,130 @@
+#include "lib/auth.h"
+
+#include <map>
+
+#include "lib/crypto.h"
+#include "lib/jwt.h"
+#include "lib/logging.h"
+#include "lib/utf8.h"
+
+namespace auth {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// A key stays published for 30 days after it stopped signing (better-auth-wire, section 7).
+constexpr char kReadKey[] =
+    "SELECT \"publicKey\", COALESCE(alg, 'EdDSA')"
+    "  FROM jwks"
+    " WHERE id = $1 AND (\"expiresAt\" IS NULL OR \"expiresAt\" + interval '30 days' > now())";
+
+// The keys of the table that tokens have named so far.
+class TableKeys {
+ public:
+  // nullptr if there is no such key, or none that is safe to use.
+  const crypto::VerifyKey* find(const std::string& id, db::Connection& database) {
+    const auto now = Clock::now();
+    const auto known = keys_.find(id);
+    if (known != keys_.end() && now - known->second.read_at < kKeyLifetime)
+      return &known->second.key;
+    if (known == keys_.end()) {
+      if (last_miss_ && now - *last_miss_ < kRetryAfter) return nullptr;
+    } else {
+      keys_.erase(known);
+    }
+    auto key = read(id, database);
+    if (!key) {
+      last_miss_ = now;
+      return nullptr;
+    }
+    if (keys_.size() >= kMaxKeys) keys_.clear();
+    return &keys_.emplace(id, Entry{std::move(*key), now}).first->second.key;
+  }
+
+ private:
+  static constexpr std::size_t kMaxKeys = 64;
+  struct Entry {
+    crypto::VerifyKey key;
+    Clock::time_point read_at;
+  };
+
+  static std::optional<crypto::VerifyKey> read(const std::string& id, db::Connection& database) {
+    const db::Result row = database.run(kReadKey, {id});
+    if (row.rows() == 0) return std::nullopt;
+    const auto jwk = json::parse(row.text(0, 0), json::Policy::token);
+    auto key = jwk ? crypto::VerifyKey::from_jwk(id, row.text(0, 1), *jwk) : std::nullopt;
+    if (!key)
+      logging::Line(logging::Level::warn).field("err", "a row of jwks holds no usable public key");
+    return key;
+  }
+
+  std::map<std::string, Entry> keys_;
+  std::optional<Clock::time_point> last_miss_;
+};
+
+// The one token of "Bearer <token>", scheme in any case; nullopt for anything else.
+std::optional<std::string_view> bearer_token(std::string_view header) {
+  constexpr std::string_view kScheme = "bearer ";
+  if (header.size() <= kScheme.size() ||
+      utf8::ascii_lower(header.substr(0, kScheme.size())) != kScheme)
+    return std::nullopt;
+  std::string_view token = header.substr(kScheme.size());
+  while (token.starts_with(' ')) token.remove_prefix(1);
+  while (token.ends_with(' ')) token.remove_suffix(1);
+  return token;
+}
+
+// A list from the settings, else where the service is.
+std::vector<std::string> or_origin(const std::vector<std::string>& configured,
+                                   const http::Request& request) {
+  return configured.empty() ? std::vector{request.origin()} : configured;
+}
+
+std::variant<json::Value, jwt::Refused> verify(std::string_view token, const http::Request& request,
+                                               db::Connection& database) {
+  static TableKeys table_keys;
+  static const crypto::VerifyKey shared =
+      crypto::VerifyKey::hmac("", request.settings().secret.view());
+  jwt::Policy policy{or_origin(request.settings().jwt_issuers, request),
+                     or_origin(request.settings().jwt_audiences, request)};
+  const auto now = std::chrono::system_clock::now();
+  if (const auto id = jwt::key_id(token)) {
+    const crypto::VerifyKey* key = table_keys.find(*id, database);
+    if (key == nullptr) return jwt::Refused::unknown_key;
+    return jwt::verify(token, {key, 1}, policy, now);
+  }
+  policy.required = false;
+  return jwt::verify(token, {&shared, 1}, policy, now);
+}
+
+// Tokens of the same secret that are no access tokens (contract 3, last but one row; RFC 8725,
+// 3.12): e-mail tokens have "email" but no "sub"; the cached session has "session".
+bool is_access_token(const json::Value& claims) { return claims.find("session") == nullptr; }
+
+}  // namespace
+
+http::Error unauthorized(bool token_was_sent) {
+  http::Error error(
+      401, "unauthorized",
+      token_was_sent ? "The access token is not valid" : "An access token is required");
+  error.headers.emplace_back("WWW-Authenticate",
+                             token_was_sent ? "Bearer error=\"invalid_token\"" : "Bearer");
+  return error;
+}
+
+User require_user(const http::Request& request, db::Connection& database) {
+  const std::string_view header = request.header("authorization");
+  const auto token = bearer_token(header);
+  if (!token) throw unauthorized(false);
+  const auto claims = verify(*token, request, database);
+  if (!std::holds_alternative<json::Value>(claims)) throw unauthorized(true);
+  const json::Value& valid = std::get<json::Value>(claims);
+  const json::Value* subject = valid.find("sub");
+  if (subject == nullptr || subject->string() == nullptr || subject->string()->empty() ||
+      subject->string()->find('\0') != std::string::npos || !is_access_token(valid))
+    throw unauthorized(true);
+  request.set_user(*subject->string());
+  return {*subject->string()};
+}
+
+}  // namespace auth
