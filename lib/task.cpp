@@ -1,0 +1,133 @@
+#include "lib/task.h"
+
+#include "lib/utf8.h"
+
+namespace task {
+namespace {
+
+constexpr std::string_view kTitleRule = "min_length=1, max_length=200";
+constexpr std::string_view kDescriptionRule = "max_length=5000";
+constexpr std::string_view kLargestId = "9223372036854775807";
+
+http::Error invalid_id() {
+  return http::Error::invalid("task_id", "type=integer", "must be a whole number");
+}
+
+}  // namespace
+
+auth::User owner(const http::Request& request, db::Connection& database) {
+  const auth::User user = auth::require_user(request, database);
+  if (const auto in_path = request.path_parameter("user_id"); in_path && *in_path != user.id) {
+    // "/api/tasks/tasks" is the collection of a user called "tasks", for that user alone; for all
+    // others it is the task "tasks" of "/api/tasks" (contract, section 1.1).
+    if (request.target().segments == std::vector<std::string>{"api", "tasks", "tasks"})
+      throw invalid_id();
+    throw auth::unauthorized(true);
+  }
+  request.require_acceptable_size();
+  return user;
+}
+
+std::string id_from(const http::Request& request) {
+  std::string digits = request.path_parameter("id").value_or("");
+  const bool negative = digits.starts_with('-');
+  if (negative) digits.erase(0, 1);
+  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos)
+    throw invalid_id();
+  digits.erase(0, digits.find_first_not_of('0'));
+  const bool too_large = digits.size() > kLargestId.size() ||
+                         (digits.size() == kLargestId.size() && digits > kLargestId);
+  if (negative || digits.empty() || too_large) throw http::Error::not_found();
+  return digits;
+}
+
+void Input::fault(std::string_view field, std::string_view constraint, std::string_view message) {
+  faults_.push_back({std::string(field), std::string(constraint), std::string(message)});
+}
+
+// The text of a string member that the database can hold.
+std::optional<std::string> Input::text(std::string_view name, std::string_view rule,
+                                       const json::Value& value) {
+  const std::string* content = value.string();
+  if (content == nullptr)
+    fault(name, rule, "must be a string");
+  else if (!value.well_formed())
+    fault(name, "well_formed_unicode", "must not contain half of a surrogate pair");
+  else if (content->find('\0') != std::string::npos)
+    fault(name, "no_nul", "must not contain the character U+0000");
+  else
+    return *content;
+  return std::nullopt;
+}
+
+std::optional<std::string> Input::title(bool required) {
+  const json::Value* value = body_.find("title");
+  if (value == nullptr) {
+    if (required) fault("title", kTitleRule, "is required and must have 1 to 200 characters");
+    return std::nullopt;
+  }
+  auto content = text("title", kTitleRule, *value);
+  if (!content) return std::nullopt;
+  if (utf8::is_blank(*content)) {
+    fault("title", kTitleRule, "is required and must have 1 to 200 characters");
+    return std::nullopt;
+  }
+  if (utf8::code_points(*content) > kMaxTitle) {
+    fault("title", kTitleRule, "must have 1 to 200 characters");
+    return std::nullopt;
+  }
+  return content;
+}
+
+std::optional<std::string> Input::description() {
+  const json::Value* value = body_.find("description");
+  if (value == nullptr || value->is(json::Kind::null)) return std::nullopt;
+  auto content = text("description", kDescriptionRule, *value);
+  if (content && utf8::code_points(*content) > kMaxDescription) {
+    fault("description", kDescriptionRule, "must have at most 5000 characters");
+    return std::nullopt;
+  }
+  return content;
+}
+
+std::optional<bool> Input::completed() {
+  const json::Value* value = body_.find("completed");
+  if (value == nullptr) return std::nullopt;
+  if (value->boolean() == nullptr) {
+    fault("completed", "type=boolean", "must be true or false");
+    return std::nullopt;
+  }
+  return *value->boolean();
+}
+
+void Input::check() const {
+  if (!faults_.empty()) throw http::Error::invalid(faults_);
+}
+
+void append_json(json::Writer& out, const db::Result& result, int row, bool camel_case) {
+  const std::string created = timestamp::to_text(result.time(row, 5));
+  const std::string updated = timestamp::to_text(result.time(row, 6));
+  out.begin_object().member("id", result.integer(row, 0)).member("title", result.text(row, 1));
+  out.key("description");
+  if (result.is_null(row, 2))
+    out.value(nullptr);
+  else
+    out.value(result.text(row, 2));
+  out.member("completed", result.boolean(row, 3))
+      .member("user_id", result.text(row, 4))
+      .member("created_at", created)
+      .member("updated_at", updated);
+  if (camel_case)
+    out.member("userId", result.text(row, 4))
+        .member("createdAt", created)
+        .member("updatedAt", updated);
+  out.end_object();
+}
+
+http::Response response(int status, const http::Request& request, const db::Result& result) {
+  json::Writer out;
+  append_json(out, result, 0, request.settings().camel_case);
+  return http::Response::json(status, out.take());
+}
+
+}  // namespace task
