@@ -1,0 +1,23 @@
+// DELETE {tasks}/{id}: removes a task of the caller for good.
+// Contract: tasks-api, sections 1 and 8. Must not know: how tokens are verified, how a request
+// arrives.
+#include "lib/route.h"
+#include "lib/task.h"
+
+namespace {
+
+constexpr char kDelete[] = "DELETE FROM task WHERE user_id = $1 AND id = $2::bigint RETURNING id";
+
+http::Response handle(const http::Request& request, db::Connection& database) {
+  const auth::User user = task::owner(request, database);
+  const std::string id = task::id_from(request);
+
+  if (database.run(kDelete, {user.id, id}).rows() == 0) throw http::Error::not_found();
+  return http::Response::no_content();
+}
+
+constexpr route::Route kRoutes[] = {{http::DELETE, TASKS_PATH "/{id}", handle}};
+
+}  // namespace
+
+int main(int argc, char** argv) { return route::serve("task_delete", kRoutes, argc, argv); }
