@@ -26,7 +26,7 @@ http::Response handle(const http::Request& request, db::Connection& database) {
   if (settings.change_email == env::Settings::ChangeEmail::off)
     throw http::Error::auth(400, "CHANGE_EMAIL_DISABLED", "Change email is disabled");
   if (email == current.user.email) throw http::Error::auth(400, "", "Email is the same");
-  if (!settings.mail_is_on) throw http::Error::auth(400, "", "Verification email isn't enabled");
+  if (!settings.smtp) throw http::Error::auth(400, "", "Verification email isn't enabled");
 
   // A verified address is asked first, where the deployment wants that.
   const bool asks_old =

@@ -91,7 +91,7 @@ http::Response remove(const http::Request& request, db::Connection& database) {
     spend(*token, current.user, database);
     return deleted(request, current.user, database);
   }
-  if (settings.delete_user == Mode::confirm && settings.mail_is_on)
+  if (settings.delete_user == Mode::confirm && settings.smtp)
     return ask_by_mail(request, current, callback_url.value_or(""), database);
   if (!password && !current.fresh)
     throw http::Error::auth(400, "SESSION_EXPIRED",

@@ -71,7 +71,7 @@ http::Response request_reset(const http::Request& request, db::Connection& datab
   const std::string email = utf8::ascii_lower(body.email("email"));
   const std::string redirect_to = body.optional_text("redirectTo").value_or("");
   body.check();
-  if (!request.settings().mail_is_on)
+  if (!request.settings().smtp)
     throw http::Error::auth(400, "RESET_PASSWORD_DISABLED", "Reset password isn't enabled");
 
   const std::string token = crypto::random_text(kTokenLength);

@@ -49,7 +49,7 @@ http::Response send(const http::Request& request, db::Connection& database) {
   const std::string email = utf8::ascii_lower(body.email("email"));
   const std::string callback_url = body.optional_text("callbackURL").value_or("");
   body.check();
-  if (!request.settings().mail_is_on)
+  if (!request.settings().smtp)
     throw http::Error::auth(400, "VERIFICATION_EMAIL_NOT_ENABLED",
                             "Verification email isn't enabled");
 

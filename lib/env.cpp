@@ -4,7 +4,9 @@
 #include <charconv>
 #include <initializer_list>
 
+#include "lib/email.h"
 #include "lib/origin.h"
+#include "lib/uri.h"
 #include "lib/utf8.h"
 
 namespace env {
@@ -148,6 +150,80 @@ void read_base_url(Reader& reader, Settings& settings) {
     reader.mistake("AUTH_BASE_PATH", "must be a path such as /api/auth");
 }
 
+// "name" of "a=1&name=value&b=2"; "" if it is not there.
+std::string query_value(std::string_view query, std::string_view name) {
+  const auto pairs = uri::parse_form(query);
+  if (!pairs) return "";
+  for (const auto& [key, value] : *pairs)
+    if (key == name) return value;
+  return "";
+}
+
+// smtp://user:password@host:587?tls=starttls&ca=/file, or smtps:// for TLS from the first byte.
+// Without `tls`, smtp:// insists on STARTTLS but for a server on this machine.
+std::optional<Settings::Smtp> smtp_from(std::string_view url) {
+  using Tls = Settings::Smtp::Tls;
+  const bool is_smtps = url.starts_with("smtps://");
+  if (!is_smtps && !url.starts_with("smtp://")) return std::nullopt;
+  url.remove_prefix(is_smtps ? 8 : 7);
+  const std::size_t question = std::min(url.find('?'), url.size());
+  const std::string_view query = url.substr(std::min(question + 1, url.size()));
+  std::string_view place = url.substr(0, question);
+  if (place.ends_with('/')) place.remove_suffix(1);
+
+  Settings::Smtp smtp;
+  if (const std::size_t at = place.rfind('@'); at != std::string_view::npos) {
+    const std::string_view login = place.substr(0, at);
+    const std::size_t colon = std::min(login.find(':'), login.size());
+    const auto user = uri::percent_decode(login.substr(0, colon));
+    auto password = uri::percent_decode(login.substr(std::min(colon + 1, login.size())));
+    if (!user || !password) return std::nullopt;
+    smtp.user = *user;
+    smtp.password = crypto::Secret(std::move(*password));
+    place.remove_prefix(at + 1);
+  }
+  smtp.port = is_smtps ? 465 : 587;
+  if (const std::size_t colon = place.rfind(':');
+      colon != std::string_view::npos && !place.ends_with(']')) {
+    const std::string_view digits = place.substr(colon + 1);
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), smtp.port);
+    if (error != std::errc() || end != digits.data() + digits.size() || smtp.port > 65535)
+      return std::nullopt;
+    place = place.substr(0, colon);
+  }
+  smtp.host = place;
+  const bool is_local = place == "localhost" || place == "127.0.0.1" || place == "[::1]";
+  const std::string tls = query_value(query, "tls");
+  if (tls.empty())
+    smtp.tls = is_smtps ? Tls::on : is_local ? Tls::off : Tls::starttls;
+  else if (tls == "off" || tls == "starttls" || tls == "on")
+    smtp.tls = tls == "off" ? Tls::off : tls == "on" ? Tls::on : Tls::starttls;
+  else
+    return std::nullopt;
+  smtp.ca_file = query_value(query, "ca");
+  if (smtp.host.empty()) return std::nullopt;
+  return smtp;
+}
+
+void read_mail(Reader& reader, Settings& settings) {
+  settings.mail_templates = reader.text("MAIL_TEMPLATES", "env/mail");
+  const std::string url = reader.text("SMTP_URL");
+  if (url.empty()) return;
+  settings.smtp = smtp_from(url);
+  if (!settings.smtp) {
+    reader.mistake("SMTP_URL", "must be a URL such as smtp://user:password@mail.example.com:587");
+    return;
+  }
+  std::string& from = settings.smtp->from = reader.text("MAIL_FROM");
+  const std::size_t open = from.rfind('<');
+  settings.smtp->sender = open == std::string::npos || !from.ends_with('>')
+                              ? from
+                              : from.substr(open + 1, from.size() - open - 2);
+  if (!email::is_valid(settings.smtp->sender))
+    reader.mistake("MAIL_FROM", "must be an address such as Todo <todo@example.com>");
+}
+
 // Better Auth's options for e-mail and password and for sessions.
 void read_auth_options(Reader& reader, Settings& settings) {
   constexpr std::size_t kYear = 366 * 86400;
@@ -171,7 +247,7 @@ void read_auth_options(Reader& reader, Settings& settings) {
   settings.token_key =
       static_cast<Settings::TokenKey>(reader.one_of("JWT_ALGORITHM", {"EdDSA", "HS256"}));
   settings.key_lifetime = seconds("JWT_KEY_LIFETIME", 0, 0);
-  settings.mail_is_on = !reader.text("SMTP_URL").empty();
+  read_mail(reader, settings);
 }
 
 }  // namespace

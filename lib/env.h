@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -65,7 +66,20 @@ struct Settings {
   std::vector<VersionedSecret> versioned_secrets;  // every entry of BETTER_AUTH_SECRETS
   crypto::Secret unversioned_secret{""};           // BETTER_AUTH_SECRET
 
-  bool mail_is_on = false;  // SMTP_URL is set
+  // The mail server: SMTP_URL and MAIL_FROM.
+  struct Smtp {
+    enum class Tls { off, starttls, on };
+    std::string host;
+    unsigned port = 0;
+    Tls tls = Tls::starttls;
+    std::string user;  // "" : no authentication
+    crypto::Secret password{""};
+    std::string ca_file;  // "" : the system's certificates
+    std::string from;     // the From header: "Name <address>" or an address
+    std::string sender;   // the address in it
+  };
+  std::optional<Smtp> smtp;    // absent: mail is off
+  std::string mail_templates;  // a folder
 
   std::size_t max_body_bytes = 0;
   bool error_detail = true;  // errors of the task API carry "detail" as well as "message"

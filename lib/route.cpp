@@ -300,7 +300,7 @@ class Dispatcher {
     constexpr std::size_t kShown = 128;
     std::string path = request.target().path.substr(0, kShown);
     if (request.path_parameters_.empty())
-      return request.family() == Family::auth && !matched_ ? settings_.auth_path + "/…" : path;
+      return request.family() == Family::auth && !matched_ ? settings_.auth_path + "/*" : path;
     path.clear();
     for (const std::string& segment : request.target().segments) {
       std::string shown = segment;
