@@ -1,0 +1,30 @@
+# Sourced by bash scripts: the settings of this checkout. From the process environment, else from
+# env/.env, else the default. The file is read, never executed.
+# shellcheck shell=bash
+
+# The names that env/example.env lists: what the programs read, and what is passed on to them.
+setting_names() {
+  sed -nE 's/^#?([A-Z][A-Z0-9_]*)=.*/\1/p' "$1/example.env" | sort -u
+}
+
+# load_settings FOLDER: exports each setting that env/.env has and the environment has not.
+# NAME=value; `export` before it, quotes around the value, comments and CR at the end are dropped.
+load_settings() {
+  local folder=$1 line name value
+  [[ -r $folder/.env ]] || return 0
+  while IFS= read -r line || [[ -n $line ]]; do
+    line=${line%$'\r'}
+    [[ $line =~ ^[[:space:]]*(export[[:space:]]+)?([A-Za-z_][A-Za-z0-9_]*)[[:space:]]*=[[:space:]]*(.*)$ ]] || continue
+    name=${BASH_REMATCH[2]} value=${BASH_REMATCH[3]}
+    case $value in
+      \"*\"*) value=${value#\"} value=${value%%\"*} ;;
+      \'*\'*) value=${value#\'} value=${value%%\'*} ;;
+      *)
+        value=${value%%[[:space:]]#*}
+        [[ $value != \#* ]] || value=
+        value=${value%"${value##*[![:space:]]}"}
+        ;;
+    esac
+    [[ -n ${!name+set} ]] || export "$name=$value"
+  done <"$folder/.env"
+}
