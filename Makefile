@@ -34,8 +34,17 @@ LIBRARY  := $(OUT)/libtodo.a
 ROUTED   := $(filter-out $(OUT)/handlers/fallback,$(PROGRAMS))
 ROUTES   := $(OUT)/routes.tsv
 
+# Run as a program that make starts, so that a fresh machine has its compiler before the first rule.
+PACKAGES_OF_GOAL := build $(if $(filter run start test,$(MAKECMDGOALS)),run) \
+                    $(if $(filter test,$(MAKECMDGOALS)),test) $(if $(filter lint,$(MAKECMDGOALS)),lint test)
+ifneq ($(filter-out clean stop status,$(or $(MAKECMDGOALS),all)),)
+  ifneq ($(shell env/install-packages $(PACKAGES_OF_GOAL) >&2 && echo done),done)
+    $(error the packages above could not be installed)
+  endif
+endif
+
 .PHONY: all
-all: $(PROGRAMS) $(ROUTES)
+all: $(PROGRAMS) $(ROUTES) pages
 
 $(OUT)/obj/%.o: %.cpp Makefile
 	@mkdir -p $(@D)
@@ -73,8 +82,66 @@ $(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(LIBRARY)
 unit: $(UNIT_TESTS)
 	for test in $^; do $$test --gtest_brief=1; done
 
+# --- The pages ------------------------------------------------------------------------------------
+
+PAGES       := nginx/pages
+PAGE_SOURCES := $(shell find $(PAGES) -type f -not -path '*/node_modules/*' 2>/dev/null)
+
+.PHONY: pages
+pages: $(if $(wildcard $(PAGES)/package.json),$(OUT)/www/index.html)
+
+$(PAGES)/node_modules/.installed: $(PAGES)/package-lock.json
+	cd $(PAGES) && npm ci --silent --no-progress
+	touch $@
+
+$(OUT)/www/index.html: $(PAGES)/node_modules/.installed $(PAGE_SOURCES)
+	rm -rf $(OUT)/www && mkdir -p $(OUT)/www
+	cd $(PAGES) && OUT_DIR=$(abspath $(OUT)/www) npm run --silent build
+	touch $@
+
+# --- Running --------------------------------------------------------------------------------------
+
+.PHONY: run start stop status migrate
+run start: all
+	@BUILD=$(OUT) env/embedded $@
+stop status:
+	@BUILD=$(OUT) env/embedded $@
+# The embedded database's address is known once it has been started.
+migrate:
+	@source env/settings.sh && load_settings env && \
+	  if [[ -z $${DATABASE_URL:-} ]]; then source "$${STATE_DIR:-var}/env" && export DATABASE_URL; fi && \
+	  sql/migrate
+
+# --- Tests ----------------------------------------------------------------------------------------
+
+tests/node_modules/.installed: $(wildcard tests/package-lock.json)
+	if [[ -e tests/package-lock.json ]]; then cd tests && npm ci --silent --no-progress; else mkdir -p $(@D); fi
+	touch $@
+
+.PHONY: test
+test: all $(UNIT_TESTS) tests/node_modules/.installed
+	@BUILD=$(OUT) tests/run
+
+# --- Checks of the sources ------------------------------------------------------------------------
+
+SOURCES := $(wildcard lib/*.cpp lib/*.h handlers/*.cpp tests/unit/*.cpp tests/unit/*.h)
+SCRIPTS := env/embedded env/settings.sh env/install-packages env/database-url env/auth-path \
+           sql/migrate nginx/render tests/run .ci/run
+
+.PHONY: lint check-format check-tidy check-layers check-shell
+lint: check-format check-layers check-shell check-tidy
+check-format:
+	clang-format --dry-run --Werror $(SOURCES)
+check-tidy: $(OUT)/generated/routes.inc
+	printf '%s\n' $(wildcard lib/*.cpp handlers/*.cpp) | \
+	  xargs -P $$(nproc) -n 4 clang-tidy --quiet -- -std=c++20 -I. -isystem /usr/include/postgresql -I$(OUT)/generated
+check-layers:
+	tests/check-layers
+check-shell:
+	shellcheck --external-sources $(SCRIPTS)
+
 .PHONY: clean
 clean:
-	rm -rf build
+	rm -rf build nginx/pages/node_modules tests/node_modules
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
