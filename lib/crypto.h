@@ -88,7 +88,8 @@ class VerifyKey {
   // A public JWK (RFC 7517): OKP/Ed25519, EC/P-256 or RSA. `algorithm` is the key's declared "alg"
   // ("EdDSA", "ES256", "RS256", "PS256"). nullopt if it is unknown, does not fit the key type, or
   // the key is unsafe: Ed25519 point of small order or not canonical, point off the curve, RSA
-  // under 2048 bits or over 8192, even or tiny exponent.
+  // under 2048 bits or over 8192, exponent even, below 65537 or over 64 bits. nullopt as well if
+  // the key's own "alg" or "use" says something else, or if it holds a private member ("d", "k").
   static std::optional<VerifyKey> from_jwk(std::string id, std::string_view algorithm,
                                            const json::Value& jwk);
 
