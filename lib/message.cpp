@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kSubject = "Subject: ";
 constexpr std::size_t kLineLength = 76;        // RFC 2045, section 6.8
-constexpr std::size_t kEncodedWordBytes = 45;  // RFC 2047, section 2: 75 characters in all
+constexpr std::size_t kEncodedWordBytes = 39;  // RFC 2047, section 2: lines of 76, with "Subject: "
 
 std::string html_escaped(std::string_view text) {
   std::string result;
