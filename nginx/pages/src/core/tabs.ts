@@ -1,0 +1,32 @@
+// Tabs of one browser tell each other what happened, and notice when one of them is gone.
+// Must not know: what the messages mean.
+export interface Message {
+  kind: 'task' | 'gone' | 'logout' | 'changes'
+  user: string
+  value?: unknown
+}
+
+const channel = typeof BroadcastChannel === 'function' ? new BroadcastChannel('todo') : null
+
+const random = new Uint32Array(2)
+crypto.getRandomValues(random)
+export const thisTab = [...random].map((part) => part.toString(36)).join('')
+
+// Held until this tab is gone, whatever ends it: a lock needs no good-bye. Only secure origins have
+// locks.
+navigator.locks?.request(`tab:${thisTab}`, () => new Promise(() => {})).catch(() => {})
+
+export function tell(message: Message): void {
+  channel?.postMessage(message)
+}
+
+export function listen(hear: (message: Message) => void): void {
+  channel?.addEventListener('message', (event) => hear(event.data))
+}
+
+// Resolves when that tab no longer exists. Without locks: at once, and the caller's repeats must be
+// harmless.
+export async function whenGone(tab: string): Promise<void> {
+  if (tab === thisTab) return
+  await navigator.locks?.request(`tab:${tab}`, () => {})
+}
