@@ -1,0 +1,45 @@
+// The stored form of passwords: see password.h. Must not know: accounts, limits of length.
+#include "lib/password.h"
+
+#include <optional>
+
+#include "lib/crypto.h"
+#include "lib/encoding.h"
+#include "lib/utf8.h"
+
+namespace password {
+namespace {
+
+constexpr std::size_t kSaltBytes = 16;
+constexpr std::size_t kKeyBytes = 64;
+constexpr std::size_t kStoredCharacters = 2 * kSaltBytes + 1 + 2 * kKeyBytes;
+
+// The salt is used as the text that is stored, not as the bytes it stands for: so do the hashes
+// that exist.
+std::string derive(std::string_view password, std::string_view salt_text) {
+  const crypto::Secret normal(utf8::nfkc(password));
+  return crypto::scrypt(normal.view(), salt_text, 16384, 16, 1, kKeyBytes);
+}
+
+}  // namespace
+
+std::string hash(std::string_view password) {
+  const std::string salt = encoding::hex(crypto::random_bytes(kSaltBytes));
+  return salt + ':' + encoding::hex(derive(password, salt));
+}
+
+bool matches(std::string_view password, std::string_view stored) {
+  if (stored.size() != kStoredCharacters || stored[2 * kSaltBytes] != ':') return false;
+  const std::string_view salt = stored.substr(0, 2 * kSaltBytes);
+  const auto key = encoding::from_hex(stored.substr(2 * kSaltBytes + 1));
+  if (!encoding::from_hex(salt) || !key) return false;
+  return crypto::equal(derive(password, salt), *key);
+}
+
+void waste_time(std::string_view password) {
+  static const std::string nobody =
+      std::string(2 * kSaltBytes, '0') + ':' + std::string(2 * kKeyBytes, '0');
+  static_cast<void>(matches(password, nobody));
+}
+
+}  // namespace password
