@@ -134,7 +134,8 @@ check-format:
 	clang-format --dry-run --Werror $(SOURCES)
 check-tidy: $(OUT)/generated/routes.inc
 	printf '%s\n' $(wildcard lib/*.cpp handlers/*.cpp) | \
-	  xargs -P $$(nproc) -n 4 clang-tidy --quiet -- -std=c++20 -I. -isystem /usr/include/postgresql -I$(OUT)/generated
+	  xargs -P $$(nproc) -n 4 bash -c 'clang-tidy --quiet "$$@" -- -std=c++20 -I. \
+	    -isystem /usr/include/postgresql -I$(OUT)/generated' clang-tidy
 check-layers:
 	tests/check-layers
 check-shell:

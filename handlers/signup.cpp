@@ -4,6 +4,7 @@
 #include "lib/db.h"
 #include "lib/form.h"
 #include "lib/http.h"
+#include "lib/mail.h"
 #include "lib/password.h"
 #include "lib/route.h"
 #include "lib/session.h"
@@ -12,7 +13,8 @@
 
 namespace {
 
-// User, account and session in one statement: all of it happens, or nothing. $7 false: no session.
+// User, account, session and mail in one statement: all of it happens, or nothing. $7 false: no
+// session. $13 NULL: no mail.
 constexpr char kSignUp[] =
     "WITH u AS ("
     "  INSERT INTO \"user\" (id, name, email, \"emailVerified\", image, \"createdAt\","
@@ -31,6 +33,8 @@ constexpr char kSignUp[] =
     "  SELECT $8, $9, u.id, $10, $11, " NOW_MS " + $12::bigint * interval '1 second', " NOW_MS
     ", " NOW_MS
     "    FROM u WHERE $7::boolean"
+    "), m AS (" QUEUE_MAIL
+    "  SELECT 'verify-email', u.email, u.name, $13 FROM u WHERE $13::text IS NOT NULL"
     ") SELECT " USER_COLUMNS " FROM u";
 
 constexpr char kIsTaken[] = "SELECT id FROM \"user\" WHERE email = $1";
@@ -42,6 +46,7 @@ struct SignUp {
   std::string email;
   std::string password;
   std::optional<std::string> image;
+  std::string callback_url;
   bool remember_me = true;
 };
 
@@ -52,7 +57,7 @@ SignUp input(const http::Request& request) {
   input.email = utf8::ascii_lower(body.email("email"));
   input.password = body.filled_text("password");
   input.image = body.optional_text("image");
-  body.optional_text("callbackURL");
+  input.callback_url = body.optional_text("callbackURL").value_or("");
   input.remember_me = body.optional_flag("rememberMe").value_or(true);
   body.check();
   form::require_login_origin(request);
@@ -76,6 +81,14 @@ http::Response made_up(const SignUp& input) {
                                crypto::random_text(kIdLength)});
 }
 
+// The link that confirms the new address, where the deployment asks for that and can send mail.
+std::optional<std::string> verification_link(const http::Request& request, const SignUp& input,
+                                             const std::string& user_id) {
+  if (!request.settings().require_email_verification || !request.settings().smtp)
+    return std::nullopt;
+  return mail::verification_link({input.email, {}, {}, user_id}, input.callback_url, request);
+}
+
 http::Response handle(const http::Request& request, db::Connection& database) {
   const SignUp input = ::input(request);
   const bool signs_in =
@@ -87,12 +100,13 @@ http::Response handle(const http::Request& request, db::Connection& database) {
   }
 
   const std::string hash = password::hash(input.password);
+  const std::string id = crypto::random_text(kIdLength);
   const session::New session = session::prepare(request, input.remember_me);
   try {
     const db::Result created = database.run(
-        kSignUp, {crypto::random_text(kIdLength), input.name, input.email, input.image,
-                  crypto::random_text(kIdLength), hash, signs_in ? "true" : "false", session.id,
-                  session.token, session.ip_address, session.user_agent, session.lifetime});
+        kSignUp, {id, input.name, input.email, input.image, crypto::random_text(kIdLength), hash,
+                  signs_in ? "true" : "false", session.id, session.token, session.ip_address,
+                  session.user_agent, session.lifetime, verification_link(request, input, id)});
     const user::User user = user::from_row(created, 0);
     if (!signs_in) return answer(std::nullopt, user);
     http::Response response = answer(session.token, user);

@@ -20,7 +20,7 @@ namespace {
 
 // What is read and thrown away of a body over the limit, so that a web server that is still
 // sending gets our answer instead of a broken pipe.
-constexpr std::size_t kMaxDrain = 1024 * 1024;
+constexpr std::size_t kMaxDrain = std::size_t{1024} * 1024;
 
 using Read = std::function<long(char* buffer, std::size_t size)>;  // 0 at the end, negative: failed
 
