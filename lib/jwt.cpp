@@ -111,10 +111,17 @@ bool audience_fits(const json::Value* claim, const Policy& policy) {
   return fits;
 }
 
+// Whole seconds and the rest apart: nanoseconds since 1970 are more than a double can count.
+double seconds_since_1970(Clock::time_point time) {
+  const auto whole = std::chrono::floor<std::chrono::seconds>(time);
+  return static_cast<double>(whole.time_since_epoch().count()) +
+         std::chrono::duration<double>(time - whole).count();
+}
+
 // nullopt: acceptable.
 std::optional<Refused> check_claims(const json::Value& claims, const Policy& policy,
                                     Clock::time_point now) {
-  const double current = std::chrono::duration<double>(now.time_since_epoch()).count();
+  const double current = seconds_since_1970(now);
   const json::Value* exp = claims.find("exp");
   const auto expires = exp != nullptr ? numeric_date(*exp) : std::nullopt;
   if (!expires) return Refused::claims;
