@@ -49,5 +49,5 @@ export function startUpdates(): void {
   // The address is fixed here, which is what the browser's guard wants to be told.
   const guard = window.trustedTypes?.createPolicy('worker', { createScriptURL: (url) => url })
   const url = (guard?.createScriptURL('/sw.js') ?? '/sw.js') as string
-  workers.register(url).then(watch, () => {})
+  workers.register(url).then(watch).catch(() => {})
 }

@@ -1,7 +1,7 @@
 // Where this person is logged in, and how to end it.
 import { useEffect, useState } from 'preact/hooks'
 import { announce } from '../core/announce'
-import { ask, client, ended, sessionToken } from '../core/auth'
+import { ask, client, ended, sessionError, sessionToken } from '../core/auth'
 import { t } from '../core/i18n'
 import { Failure } from '../core/net'
 import { sentence } from '../core/words'
@@ -48,8 +48,8 @@ export function Sessions() {
   const isHere = (one: Session) => one.token === sessionToken.peek()
   // After a password was asked for again, this page may look once more.
   useEffect(() => {
-    if (!ended.value) void load()
-  }, [ended.value, sessionToken.value])
+    if (!ended.value && (sessionToken.value || sessionError.value)) void load()
+  }, [ended.value, sessionToken.value, sessionError.value])
 
   const act = async (name: string, call: () => Promise<unknown>, done: string) => {
     if (busy) return

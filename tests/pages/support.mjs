@@ -1,0 +1,242 @@
+// What the tests of the pages share: a browser, people of their own, a page that is watched for
+// errors, and axe. The instance comes from TODO_URL; nothing here knows how it is run.
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { after, before } from 'node:test'
+import { chromium } from 'playwright-core'
+
+export const BASE = process.env.TODO_URL?.replace(/\/$/, '')
+if (!BASE) throw new Error('TODO_URL must name the instance to test')
+
+export const SMALL = { width: 320, height: 640 }
+export const MEDIUM = { width: 768, height: 1024 }
+export const WIDE = { width: 1280, height: 800 }
+export const SIZES = [SMALL, MEDIUM, WIDE]
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const PASSWORD = 'correct horse 9'
+
+let browser
+// Each file has one browser for all its tests.
+export function useBrowser() {
+  before(async () => {
+    browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      args: [
+        ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+        '--disable-quic', '--no-first-run', '--disable-background-networking',
+        '--disable-component-update', '--disable-sync',
+      ],
+    })
+  })
+  after(() => browser?.close())
+}
+export const theBrowser = () => browser
+
+// --- People and their tasks, by the routes ------------------------------------------------------------
+
+export const newEmail = () => `p${randomBytes(8).toString('hex')}@example.com`
+
+async function must(response) {
+  const text = await response.text()
+  assert.ok(response.ok, `${response.url} answered ${response.status}: ${text}`)
+  return text ? JSON.parse(text) : null
+}
+
+const cookiesOf = (response) => response.headers.getSetCookie().map((line) => line.split(';')[0])
+
+export class Person {
+  static async create({ name = 'Ada Lovelace', email = newEmail(), password = PASSWORD } = {}) {
+    const person = Object.assign(new Person(), { name, email, password })
+    const response = await fetch(`${BASE}/api/auth/sign-up/email`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin: BASE },
+      body: JSON.stringify({ name, email, password }),
+    })
+    person.cookies = cookiesOf(response)
+    const { user } = await must(response)
+    person.id = user.id
+    return person
+  }
+
+  // A further session, as on another device.
+  async logIn() {
+    const response = await fetch(`${BASE}/api/auth/sign-in/email`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin: BASE, 'user-agent': 'curl/8.0' },
+      body: JSON.stringify({ email: this.email, password: this.password }),
+    })
+    await must(response)
+    return cookiesOf(response)
+  }
+
+  async auth(path, body, cookies = this.cookies) {
+    return must(await fetch(`${BASE}/api/auth${path}`, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { 'content-type': 'application/json', origin: BASE, cookie: cookies.join('; ') },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    }))
+  }
+
+  async token() {
+    this.jwt ??= (await this.auth('/token')).token
+    return this.jwt
+  }
+
+  async api(path = '', method = 'GET', body = undefined) {
+    const response = await fetch(`${BASE}/api/tasks${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${await this.token()}`,
+        ...(body ? { 'content-type': 'application/json' } : {}),
+      },
+      body: body && JSON.stringify(body),
+    })
+    return must(response)
+  }
+
+  // Added one after the other, so the last one is the newest.
+  async add(...titles) {
+    const tasks = []
+    for (const one of titles)
+      tasks.push(await this.api('', 'POST', typeof one === 'string' ? { title: one } : one))
+    return tasks
+  }
+
+  tasks = () => this.api()
+  titles = async () => (await this.tasks()).map((task) => task.title)
+
+  // Thousands at once, past the routes.
+  addMany(count) {
+    sql(`INSERT INTO task (user_id, title, completed, created_at, updated_at)
+         SELECT '${this.id}', 'Task ' || n, n % 3 = 0, now() - n * interval '1 minute',
+                now() - n * interval '1 minute' FROM generate_series(1, ${count}) AS n`)
+  }
+}
+
+export function sql(statement) {
+  return execFileSync('psql', [process.env.DATABASE_URL, '-qAtX', '-v', 'ON_ERROR_STOP=1', '-c', statement], {
+    encoding: 'utf8',
+  }).trim()
+}
+
+// --- Pages ----------------------------------------------------------------------------------------------
+
+// A window of its own, watched: every console error, refused script and request is kept.
+export async function openWindow({ size = WIDE, person, worker = false, ...options } = {}) {
+  const context = await browser.newContext({
+    viewport: size,
+    locale: 'en-GB',
+    timezoneId: 'Europe/Berlin',
+    serviceWorkers: worker ? 'allow' : 'block',
+    hasTouch: size.width < 500,
+    ...options,
+  })
+  context.setDefaultTimeout(8000)
+  context.problems = []
+  context.requested = []
+  context.expected = []
+  context.on('request', (request) => context.requested.push(request.url()))
+  context.on('weberror', (error) => context.problems.push(String(error.error())))
+  context.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) context.problems.push(message.text())
+  })
+  await context.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => {
+      console.error(`refused by policy: ${event.violatedDirective} ${event.blockedURI}`)
+    })
+  })
+  if (person) await giveCookies(context, person.cookies)
+  return context
+}
+
+export const giveCookies = (context, cookies) =>
+  context.addCookies(cookies.map((pair) => {
+    const at = pair.indexOf('=')
+    return { name: pair.slice(0, at), value: pair.slice(at + 1), url: BASE, httpOnly: true }
+  }))
+
+// Failures that the test itself makes are written to the console by the browser.
+const FROM_THE_NETWORK = /^Failed to load resource/
+
+// Runs `act` in a window; afterwards there must have been nothing on the console, no request to
+// another origin. `failing`: the test makes the network fail, which browsers write to the console.
+export async function inWindow(options, act) {
+  const context = await openWindow(options)
+  try {
+    const page = await context.newPage()
+    await act(page, context)
+    const problems = context.problems.filter((text) => !(options.failing && FROM_THE_NETWORK.test(text)))
+    assert.deepEqual(problems, [], 'the console must be silent')
+    for (const url of context.requested)
+      assert.ok(url.startsWith(`${BASE}/`) || /^(data|blob):/.test(url), `left the origin: ${url}`)
+  } finally {
+    await context.close()
+  }
+}
+
+export async function openTasks(page, path = '/tasks') {
+  await page.goto(BASE + path)
+  await page.locator('.rows:not(.skeleton), .empty').first().waitFor()
+}
+
+// Found accessible by axe, in the state that the page is in: no violation of WCAG A and AA nor of
+// what axe calls best practice.
+export async function assertAccessible(page, what = page.url()) {
+  await page.evaluate(() => Promise.all(document.getAnimations()
+    .filter((one) => one.effect.getComputedTiming().endTime !== Infinity).map((one) => one.finished)))
+  const violations = await page.evaluate(async (source) => {
+    // Evaluated by the driver, which the policy of the page does not concern.
+    if (!window.axe) (0, eval)(source)
+    const result = await window.axe.run(document, {
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    })
+    return result.violations.map((one) =>
+      `${one.id}: ${one.nodes.map((node) => `${node.html.slice(0, 120)} ${node.failureSummary}`).join(' | ')}`)
+  }, AXE)
+  assert.deepEqual(violations, [], `axe on ${what}`)
+}
+
+export async function assertNoSideways(page, what = '') {
+  const { inner, wide } = await page.evaluate(() => ({
+    inner: document.documentElement.clientWidth,
+    wide: document.documentElement.scrollWidth,
+  }))
+  assert.ok(wide <= inner, `${what} scrolls sideways: ${wide} > ${inner}`)
+}
+
+// Waits until `probe` answers `wanted`; there is no other waiting in these tests.
+export async function eventually(probe, wanted, what = 'condition', limitMs = 8000) {
+  const until = Date.now() + limitMs
+  for (;;) {
+    const now = await probe()
+    try {
+      assert.deepEqual(now, wanted)
+      return
+    } catch (error) {
+      if (Date.now() > until) throw Object.assign(error, { message: `${what}: ${error.message}` })
+    }
+    await new Promise((done) => setTimeout(done, 50))
+  }
+}
+
+export const rowTitles = (page) => page.locator('.rows:not(.skeleton) .title').allTextContents()
+export const row = (page, title) =>
+  page.locator('.row', { has: page.locator('.title', { hasText: title }) })
+export const focusedId = (page) => page.evaluate(() => document.activeElement?.id)
+export const focusedRow = (page) =>
+  page.evaluate(() => document.activeElement?.closest('[data-ref]')?.querySelector('.title')?.textContent)
+
+// Moves with Tab until the element that is wanted has the focus, as somebody without a mouse does.
+export async function tabTo(page, selector, limit = 40) {
+  for (let step = 0; step < limit; step++) {
+    if (await page.evaluate((one) => document.activeElement?.matches(one), selector)) return
+    await page.keyboard.press('Tab')
+  }
+  assert.fail(`Tab does not reach ${selector}`)
+}
+
+export { PASSWORD }
