@@ -183,8 +183,9 @@ std::string hkdf_sha256(std::string_view key, std::string_view salt, std::string
   std::string output;
   std::string block;
   for (unsigned char counter = 1; output.size() < length; ++counter) {
-    block = hmac_sha256(extracted.view(),
-                        block + std::string(info) + std::string(1, static_cast<char>(counter)));
+    block += info;
+    block += static_cast<char>(counter);
+    block = hmac_sha256(extracted.view(), block);
     output += block;
   }
   output.resize(length);
