@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { after, before } from 'node:test'
+import { after, before, test } from 'node:test'
 import { chromium } from 'playwright-core'
 
 export const BASE = process.env.TODO_URL?.replace(/\/$/, '')
@@ -138,7 +138,6 @@ export async function openWindow({ size = WIDE, person, worker = false, ...optio
   context.setDefaultTimeout(8000)
   context.problems = []
   context.requested = []
-  context.expected = []
   context.on('request', (request) => context.requested.push(request.url()))
   context.on('weberror', (error) => context.problems.push(String(error.error())))
   context.on('console', (message) => {
@@ -159,8 +158,10 @@ export const giveCookies = (context, cookies) =>
     return { name: pair.slice(0, at), value: pair.slice(at + 1), url: BASE, httpOnly: true }
   }))
 
-// Failures that the test itself makes are written to the console by the browser.
+// Refused calls are written to the console by the browser, whatever the page makes of them; and the
+// driver says there that it keeps service workers out.
 const FROM_THE_NETWORK = /^Failed to load resource/
+const FROM_THE_DRIVER = /^Service Worker registration blocked/
 
 // Runs `act` in a window; afterwards there must have been nothing on the console, no request to
 // another origin. `failing`: the test makes the network fail, which browsers write to the console.
@@ -169,7 +170,8 @@ export async function inWindow(options, act) {
   try {
     const page = await context.newPage()
     await act(page, context)
-    const problems = context.problems.filter((text) => !(options.failing && FROM_THE_NETWORK.test(text)))
+    const problems = context.problems.filter((text) =>
+      !FROM_THE_DRIVER.test(text) && !(options.failing && FROM_THE_NETWORK.test(text)))
     assert.deepEqual(problems, [], 'the console must be silent')
     for (const url of context.requested)
       assert.ok(url.startsWith(`${BASE}/`) || /^(data|blob):/.test(url), `left the origin: ${url}`)
@@ -177,6 +179,40 @@ export async function inWindow(options, act) {
     await context.close()
   }
 }
+
+// A scenario of the specification: one test for each size, each with a person of its own (`person:
+// false`: without), and with axe in the state that it ends in (`axe: false`: without).
+export function scenario(name, options, act) {
+  const { sizes = [SMALL, WIDE], person = true, axe = true, ...rest } = options
+  for (const size of sizes)
+    test(`${name} (${size.width} px)`, async () => {
+      const somebody = person ? await Person.create() : undefined
+      await inWindow({ ...rest, size, person: somebody }, async (page, context) => {
+        await act(page, somebody, context)
+        if (!axe) return
+        await assertAccessible(page, name)
+        await assertNoSideways(page, name)
+      })
+    })
+}
+
+// Answers of the API as a test wants them: the first `times` calls that fit are answered by `answer`.
+export async function intercept(page, { method, path = /\/api\//, times = Infinity }, answer) {
+  const seen = { count: 0 }
+  await page.context().route(path, async (route) => {
+    const fits = !method || route.request().method() === method
+    if (!fits || seen.count >= times) return route.fallback()
+    seen.count++
+    return answer(route)
+  })
+  return seen
+}
+export const TASKS = /\/api\/tasks/
+export const fail500 = (route) => route.fulfill({
+  status: 500,
+  json: { error: 'internal_error', message: 'Internal error', detail: 'Internal error' },
+})
+export const refuse = (route) => route.abort('connectionrefused')
 
 export async function openTasks(page, path = '/tasks') {
   await page.goto(BASE + path)

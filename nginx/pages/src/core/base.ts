@@ -28,6 +28,13 @@ export const get = (id: number): Task | undefined => tasks.get(id)
 export const etagOf = (id: number): string | null => etags.get(id) ?? null
 export const count = (): number => tasks.size
 
+// Ids grow, so what is created later has a larger one.
+export const newestId = (): number => {
+  let newest = 0
+  for (const id of tasks.keys()) if (id > newest) newest = id
+  return newest
+}
+
 // A fresh task from the server, or from another tab. Older news are dropped.
 export function put(task: Task, etag?: string | null): void {
   const known = tasks.get(task.id)

@@ -11,7 +11,7 @@ import { confirmed, onLeave, person, refetchSession, sessionError } from './auth
 import { language } from './i18n'
 import { Failure, link } from './net'
 import { path, query } from './router'
-import { Task, View, comparator, matches, viewOf } from './task'
+import { Task, View, comparator, matches, sameText, viewOf } from './task'
 
 const WHOLE = 500
 const PAGE = 100
@@ -98,6 +98,9 @@ const everyItem = computed<Item[]>(() => {
   }
   for (const [ref, changes] of byRef) {
     const [first] = changes
+    // The earlier page left before it heard that its task was stored; the repeat will find out. Until
+    // then it must not be seen twice.
+    if (first.adopted && first.sent && found.some((item) => sameText(item.task, first.patch))) continue
     if (first.kind === 'create') {
       const task = shownTask(unborn(first), changes)
       take({ ref, id: null, task, change: tellable(changes) })

@@ -6,7 +6,7 @@ import * as api from './tasks-api'
 import * as base from './base'
 import { ended, onLeave, person } from './auth'
 import { Failure, link } from './net'
-import { Task } from './task'
+import { Task, sameText } from './task'
 import * as disk from './disk'
 import { listen, tell, thisTab, whenGone } from './tabs'
 
@@ -22,8 +22,11 @@ export interface Change {
   id: number | null
   patch: Patch
   key?: string // of a creation: repeats with the same key create one task
+  after?: number // of a creation: the newest id known before it
+  tries?: number
   seen?: Task // the version that the person looked at when they edited text
   sent: boolean // it may have reached the server, so it must not change any more
+  adopted?: boolean // from an earlier page, which may not have heard the answer
   held?: boolean // can still be undone, so it is not sent yet
   state: 'waiting' | 'sending' | 'failed' | 'conflict' | 'gone'
   failure?: { status: number; code: string; message: string; requestId: string; field?: string }
@@ -73,7 +76,9 @@ function randomName(): string {
 
 export function addCreate(title: string, description: string | null): string {
   const ref = randomName()
-  append({ kind: 'create', ref, id: null, patch: { title, description }, key: ref })
+  append({
+    kind: 'create', ref, id: null, patch: { title, description }, key: ref, after: base.newestId(),
+  })
   return ref
 }
 
@@ -185,7 +190,7 @@ const limit = () => (link.value === 'up' ? PARALLEL : 1)
 export function pump(): void {
   if (timer !== undefined || ended.value || !person.value) return
   for (let next = nextToSend(); next; next = nextToSend()) {
-    const sending: Change = { ...next, state: 'sending', sent: true }
+    const sending: Change = { ...next, state: 'sending', sent: true, tries: (next.tries ?? 0) + 1 }
     replace(next, sending)
     void deliver(sending)
   }
@@ -237,7 +242,7 @@ async function perform(change: Change): Promise<void> {
   const { kind, ref, patch, user } = change
   if (kind === 'create') {
     const body = { title: patch.title!, description: patch.description ?? null }
-    const { task, etag } = await api.create(body, change.key!)
+    const { task, etag } = (await storedBefore(change)) ?? (await api.create(body, change.key!))
     names.set(task.id, ref)
     // Waiting changes of this row learn the id before the row changes hands.
     changes.value = changes.value.map((one) => {
@@ -269,8 +274,19 @@ class Conflict extends Failure {
   }
 }
 
-const sameText = (a: Task, b: Task): boolean =>
-  a.title === b.title && (a.description ?? '') === (b.description ?? '')
+const CLOCKS_APART_MS = 600_000
+
+// A creation whose answer got lost may have been stored, and not every server knows the key again. So
+// before a repeat a look: the same text, newer than all that was known when it was typed.
+async function storedBefore(change: Change): Promise<api.Versioned | null> {
+  if ((change.tries ?? 0) < 2) return null
+  const since = new Date(change.seq / 1000 - CLOCKS_APART_MS).toISOString()
+  const { tasks } = await api.list({}, 50)
+  const task = tasks.find((one) =>
+    one.id > (change.after ?? 0) && one.created_at > since && !names.has(one.id) &&
+    sameText(one, change.patch))
+  return task ? { task, etag: null } : null
+}
 
 // Text is only written over the version that the person saw. The tag of that version does it; where
 // there is none, a look at the present version does, which leaves a gap of one round trip.
@@ -336,7 +352,7 @@ async function adopt(tab: string): Promise<void> {
   const left = ((await disk.readChanges<Change>(user)) ?? []).filter((one) => one.tab === tab)
   for (const one of left) {
     const mine: Change = {
-      ...one, tab: thisTab, held: false, state: one.state === 'sending' ? 'waiting' : one.state,
+      ...one, tab: thisTab, adopted: true, held: false, state: one.state === 'sending' ? 'waiting' : one.state,
     }
     if (!current(mine.seq)) changes.value = [...changes.value, mine].sort((a, b) => a.seq - b.seq)
     void disk.writeChange(mine)

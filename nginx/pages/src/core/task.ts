@@ -24,6 +24,11 @@ export function length(text: string): number {
 // What will be stored: one line, nothing around it.
 export const cleanTitle = (title: string) => title.replace(/[\r\n\u2028\u2029]+/g, ' ').trim()
 
+type Text = Partial<Pick<Task, 'title' | 'description'>>
+
+export const sameText = (a: Text, b: Text): boolean =>
+  a.title === b.title && (a.description ?? '') === (b.description ?? '')
+
 export type Status = 'all' | 'pending' | 'completed'
 export const SORTS = ['created', 'created:asc', 'updated', 'title'] as const
 export type Sort = (typeof SORTS)[number]

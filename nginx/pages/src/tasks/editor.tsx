@@ -6,7 +6,7 @@ import * as base from '../core/base'
 import { t } from '../core/i18n'
 import * as list from '../core/list'
 import type { Failure } from '../core/net'
-import { DESCRIPTION_MAX, TITLE_MAX, Task, cleanTitle } from '../core/task'
+import { DESCRIPTION_MAX, TITLE_MAX, Task, cleanTitle, sameText } from '../core/task'
 import { sentence } from '../core/words'
 import { Dialog } from '../ui/dialog'
 import { Alert, Time } from '../ui/parts'
@@ -112,8 +112,7 @@ function EditForm({ name, item, onClose }: { name: string; item: list.Item; onCl
     if (event.ctrlKey || event.metaKey) save(event)
   }
   const elsewhere = item.id !== null && base.get(item.id)
-  const isStale = elsewhere && (elsewhere.title !== opened.title ||
-    (elsewhere.description ?? '') !== (opened.description ?? '')) && !item.change
+  const isStale = elsewhere && !sameText(elsewhere, opened) && !item.change
 
   return (
     <Dialog title={t('editor.title')} onClose={close} class="sheet">

@@ -13,7 +13,7 @@ const UNDO_MS = 8000
 
 export function Tray() {
   return (
-    <div class="tray">
+    <section class="tray" aria-label={t('notices')}>
       {link.value !== 'up' && state.value === 'user' && (
         <div class="bar" role="status">
           <Icon name="cloud" />
@@ -30,7 +30,7 @@ export function Tray() {
           <button type="button" onClick={takeNewVersion}>{t('bar.reload')}</button>
         </div>
       )}
-    </div>
+    </section>
   )
 }
 
