@@ -298,6 +298,7 @@ TEST(Jwt, KeyIdReadsTheHeaderOfWhatLooksLikeAToken) {
     return encoding::base64url(header) + ".e30.AAAA";
   };
   EXPECT_EQ(jwt::key_id(token(R"({"alg":"EdDSA","kid":"a/b"})")), "a/b");
+  EXPECT_EQ(jwt::key_id(token(R"({"alg":"EdDSA","kid":"a"})") + ".AAAA"), std::nullopt);
   EXPECT_EQ(jwt::key_id(token(R"({"alg":"EdDSA"})")), std::nullopt);
   EXPECT_EQ(jwt::key_id(token(R"({"kid":"a"})")), std::nullopt);
   EXPECT_EQ(jwt::key_id(token(R"({"alg":"EdDSA","kid":""})")), std::nullopt);

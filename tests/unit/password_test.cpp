@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "lib/crypto.h"
 #include "lib/encoding.h"
 
 namespace {
@@ -83,6 +84,16 @@ TEST(Password, AStoredValueOfAnotherFormMatchesNothingAndCostsNothing) {
         std::string(161, ':')})
     EXPECT_FALSE(password::matches("password123", stored)) << stored.substr(0, 40);
   EXPECT_LT(cpu_seconds() - begin, 0.2);
+}
+
+// The key fits its salt, so that only the form can refuse it.
+TEST(Password, ASaltThatIsNotLowerCaseHexMatchesNothing) {
+  const auto stored = [](const std::string& salt) {
+    return salt + ":" + encoding::hex(crypto::scrypt("password123", salt, 16384, 16, 1, 64));
+  };
+  EXPECT_TRUE(password::matches("password123", stored(std::string(32, 'a'))));
+  EXPECT_FALSE(password::matches("password123", stored(std::string(32, 'A'))));
+  EXPECT_FALSE(password::matches("password123", stored(std::string(32, 'z'))));
 }
 
 // Generous limits: this must notice a missing hash, not a slow one.
