@@ -47,26 +47,26 @@ endif
 all: $(PROGRAMS) $(ROUTES) pages
 
 $(OUT)/obj/%.o: %.cpp Makefile
-	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) -c $< -o $@
+	@mkdir -p $(@D) && echo "$<"
+	@$(CXX) $(CXXFLAGS) -c $< -o $@
 
 $(LIBRARY): $(patsubst %.cpp,$(OUT)/obj/%.o,$(wildcard lib/*.cpp))
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 $(OUT)/handlers/%: $(OUT)/obj/handlers/%.o $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	@$(CXX) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # program <tab> methods <tab> path pattern: the one list from which all that must agree is made.
 # Where two patterns fit one path, the one that ends in a literal is meant: it comes first.
 $(ROUTES): $(ROUTED)
-	for program in $^; do $$program --route; done | \
+	@for program in $^; do $$program --route; done | \
 	  awk -F'\t' '{ print ($$3 ~ /}$$/), $$0 }' | sort -s -n -k1,1 | cut -d' ' -f2- > $@
 
 $(OUT)/generated/routes.inc: $(ROUTES)
 	@mkdir -p $(@D)
-	awk -F'\t' '{ printf "{\"%s\", \"%s\", \"%s\"},\n", $$1, $$2, $$3 }' $< > $@
+	@awk -F'\t' '{ printf "{\"%s\", \"%s\", \"%s\"},\n", $$1, $$2, $$3 }' $< > $@
 
 $(OUT)/obj/handlers/fallback.o: $(OUT)/generated/routes.inc
 
@@ -76,7 +76,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.cpp,$(OUT)/tests/unit/%,$(wildcard tests/u
 
 $(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS) $^ -lgtest -lgtest_main $(LDLIBS) -o $@
+	@$(CXX) $(LDFLAGS) $^ -lgtest -lgtest_main $(LDLIBS) -o $@
 
 .PHONY: unit
 unit: $(UNIT_TESTS)
@@ -122,11 +122,23 @@ tests/node_modules/.installed: $(wildcard tests/package-lock.json)
 test: all $(UNIT_TESTS) tests/node_modules/.installed
 	@BUILD=$(OUT) tests/run
 
+# --- Figures --------------------------------------------------------------------------------------
+
+$(OUT)/bench/%: $(OUT)/obj/tests/bench/%.o
+	@mkdir -p $(@D)
+	@$(CXX) $(LDFLAGS) $^ -lcrypto -o $@
+
+.PHONY: bench-signin figures
+bench-signin: all $(OUT)/bench/raw_scrypt
+	@BUILD=$(OUT) node tests/bench/signin.mjs
+figures: all
+	@BUILD=$(OUT) tests/figures
+
 # --- Checks of the sources ------------------------------------------------------------------------
 
 SOURCES := $(wildcard lib/*.cpp lib/*.h handlers/*.cpp tests/unit/*.cpp tests/unit/*.h)
 SCRIPTS := env/embedded env/settings.sh env/install-packages env/database-url env/auth-path \
-           sql/migrate nginx/render tests/run .ci/run
+           sql/migrate nginx/render tests/run tests/check-layers tests/figures tests/leaks .ci/run
 
 .PHONY: lint check-format check-tidy check-layers check-shell
 lint: check-format check-layers check-shell check-tidy
