@@ -174,7 +174,7 @@ export async function inWindow(options, act) {
       !FROM_THE_DRIVER.test(text) && !(options.failing && FROM_THE_NETWORK.test(text)))
     assert.deepEqual(problems, [], 'the console must be silent')
     for (const url of context.requested)
-      assert.ok(url.startsWith(`${BASE}/`) || /^(data|blob):/.test(url), `left the origin: ${url}`)
+      assert.ok(url.startsWith(`${options.base ?? BASE}/`) || /^(data|blob):/.test(url), `left the origin: ${url}`)
   } finally {
     await context.close()
   }
@@ -223,7 +223,7 @@ export async function openTasks(page, path = '/tasks') {
 // what axe calls best practice.
 export async function assertAccessible(page, what = page.url()) {
   await page.evaluate(() => Promise.all(document.getAnimations()
-    .filter((one) => one.effect.getComputedTiming().endTime !== Infinity).map((one) => one.finished)))
+    .filter((one) => one.effect.getComputedTiming().endTime !== Infinity).map((one) => one.finished.catch(() => {}))))
   const violations = await page.evaluate(async (source) => {
     // Evaluated by the driver, which the policy of the page does not concern.
     if (!window.axe) (0, eval)(source)

@@ -2,7 +2,7 @@
 import type { ComponentType } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { spoken } from './core/announce'
-import { ended, person, sessionError, state, refetchSession } from './core/auth'
+import { ended, onLeave, person, sessionError, state, refetchSession } from './core/auth'
 import { t } from './core/i18n'
 import { go, path, query, safeNext } from './core/router'
 import { sentence } from './core/words'
@@ -62,11 +62,16 @@ function detour(route: Route): string | null {
   return null
 }
 
+// After a log-out there is nothing to come back to.
+onLeave(() => go('/login', { replace: true }))
+
 function Page() {
   const route = routeOf(path.value)
   const to = detour(route)
   useEffect(() => {
-    if (to) go(to, { replace: true })
+    // Asked anew: the address may have changed since this was drawn.
+    const now = detour(routeOf(path.peek()))
+    if (now) go(now, { replace: true })
   }, [to])
   if (to) return null
   // Neither guest nor user yet: better nothing for a moment than the wrong page.

@@ -37,7 +37,7 @@ const serverOpen = signal(0)
 const matchTotal = signal(0)
 // Paged: the server's order of the ids, which this page must not second-guess.
 let ranks = new Map<number, number>()
-let loadedAt = 0
+let askedAt = 0
 let latest = 0
 let abort: AbortController | null = null
 
@@ -206,12 +206,12 @@ async function attempt(work: (signal: AbortSignal) => Promise<unknown>): Promise
   abort?.abort()
   abort = new AbortController()
   loading.value = true
+  askedAt = Date.now()
   try {
     await work(abort.signal)
     if (mine !== latest) return
     failure.value = null
     known.value = true
-    loadedAt = Date.now()
     keep()
   } catch (error) {
     if (mine !== latest) return
@@ -343,7 +343,7 @@ effect(() => {
 })
 
 export function refreshIfStale(): void {
-  if (person.peek() && !loading.peek() && Date.now() - loadedAt > STALE_MS) void load()
+  if (person.peek() && !loading.peek() && Date.now() - askedAt > STALE_MS) void load()
 }
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') refreshIfStale()
@@ -363,5 +363,5 @@ onLeave(() => {
   ranks = new Map()
   known.value = loading.value = isPaged.value = hasMore.value = false
   failure.value = null
-  loadedAt = 0
+  askedAt = 0
 })

@@ -41,8 +41,9 @@ export const changes = signal<readonly Change[]>([])
 const names = new Map<number, string>()
 export const nameOf = (id: number): string => names.get(id) ?? String(id)
 
+// On their way, or going to be.
 export const waiting = computed(
-  () => changes.value.filter((one) => one.state === 'waiting' && !one.held).length,
+  () => changes.value.filter((one) => /waiting|sending/.test(one.state) && !one.held).length,
 )
 
 let lastSeq = 0

@@ -76,12 +76,16 @@ export function matches(task: Task, { status, search }: View): boolean {
 const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
 export function comparator(sort: Sort): (a: Task, b: Task) => number {
-  const newestId = (a: Task, b: Task) => b.id - a.id
+  const newestId = (a: Task, b: Task) => (a.id === b.id ? 0 : b.id - a.id)
+  // What the server has not dated yet is newer than all that it has: its clock may be another one.
+  const undated = (a: Task, b: Task) => Number(b.id === Infinity) - Number(a.id === Infinity)
   if (sort === 'title') {
     const { compare } = collator()
     return (a, b) => compare(a.title, b.title) || newestId(a, b)
   }
-  if (sort === 'updated') return (a, b) => byText(b.updated_at, a.updated_at) || newestId(a, b)
-  const newest = (a: Task, b: Task) => byText(b.created_at, a.created_at) || newestId(a, b)
+  if (sort === 'updated') return (a, b) =>
+    undated(a, b) || byText(b.updated_at, a.updated_at) || newestId(a, b)
+  const newest = (a: Task, b: Task) =>
+    undated(a, b) || byText(b.created_at, a.created_at) || newestId(a, b)
   return sort === 'created' ? newest : (a, b) => -newest(a, b)
 }

@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { announce } from '../core/announce'
 import { ask, client, person, signOut } from '../core/auth'
 import { LANGUAGES, t } from '../core/i18n'
-import { waiting } from '../core/outbox'
+import { changes } from '../core/outbox'
 import { Prefs, prefs, setPrefs } from '../core/prefs'
 import { Dialog } from '../ui/dialog'
 import { Field, Form, passwordError, present, useForm } from '../ui/form'
@@ -184,8 +184,8 @@ function Leave() {
     void signOut()
   }
   useEffect(() => {
-    if (!waiting.value) setAsking(false)
-  }, [waiting.value])
+    if (!changes.value.length) setAsking(false)
+  }, [changes.value.length])
   return (
     <Section title={t('logout')}>
       <p class="hint">{t('logout.why')}</p>
@@ -194,14 +194,14 @@ function Leave() {
           type="button"
           class="quiet"
           busy={busy}
-          onClick={() => (waiting.peek() ? setAsking(true) : leave())}
+          onClick={() => (changes.peek().length ? setAsking(true) : leave())}
         >
           {t('logout')}
         </WorkButton>
       </div>
       {asking && (
         <Dialog title={t('logout')} onClose={() => setAsking(false)}>
-          <p>{t('logout.waiting', { n: waiting.value })}</p>
+          <p>{t('logout.waiting', { n: changes.value.length })}</p>
           <div class="actions">
             <button type="button" class="button danger" onClick={leave}>{t('logout.anyway')}</button>
             <button type="button" class="button quiet" data-first onClick={() => setAsking(false)}>

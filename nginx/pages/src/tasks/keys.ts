@@ -59,7 +59,8 @@ const isText = (element: Element | null): element is HTMLInputElement =>
 // Leaves the field, then clears the search. Dialogs close themselves before this is asked.
 function escape(): void {
   if (isText(document.activeElement)) {
-    const ref = currentRef.peek() || list.shown.peek()[0]?.ref
+    const rows = list.shown.peek()
+    const ref = (rows.find((item) => item.ref === currentRef.peek()) ?? rows[0])?.ref
     if (ref) focusRow(ref)
     else document.querySelector('h1')?.focus()
   } else if (list.view.peek().search) show({ search: '' })

@@ -24,12 +24,10 @@ const rowElement = (ref: string) => document.getElementById(`row-${ref}`)
 
 export function focusRow(ref: string): void {
   currentRef.value = ref
-  // After the list has been drawn with the row in it.
-  setTimeout(() => {
-    const row = rowElement(ref)
-    if (row) row.focus()
-    else document.getElementById('add-title')?.focus()
-  })
+  const row = rowElement(ref)
+  if (row) return row.focus()
+  // It may be about to be drawn.
+  setTimeout(() => (rowElement(ref) ?? document.getElementById('add-title'))?.focus())
 }
 
 export const editPath = (item: list.Item): string =>
@@ -73,7 +71,7 @@ export function List() {
     )
     watch.observe(end.current)
     return () => watch.disconnect()
-  }, [size, hasMore, items.length])
+  }, [size, hasMore, items.length, isFirst])
 
   // Arrow keys may lead to a row that is not drawn yet.
   const at = items.findIndex((item) => item.ref === currentRef.value)

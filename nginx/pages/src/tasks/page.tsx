@@ -1,5 +1,5 @@
 // The page of tasks: heading, add form, toolbar, list, and the editor when the address names a task.
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { announce } from '../core/announce'
 import { t } from '../core/i18n'
 import * as list from '../core/list'
@@ -18,14 +18,20 @@ export function TasksPage() {
   const ready = list.known.value
   const ref = editing()
   useTitle(ready ? t('tasks.titleOpen', { n: open }) : t('tasks'))
-  // What a search or filter found, said when the typing has paused.
-  const found = list.found.value
+  // What there is, or what a search or filter found, said when the typing has paused.
+  const settled = ready && !list.loading.value
   const { search, status } = list.view.value
+  const lastSaid = useRef('')
   useEffect(() => {
-    if (!ready || list.loading.peek()) return
-    const timer = setTimeout(() => announce(t('said.count', { n: found })), 700)
+    if (!settled) return
+    const timer = setTimeout(() => {
+      const now = t('said.count', { n: list.found.peek() })
+      const about = `${search} ${status} ${now}`
+      if (about !== lastSaid.current) announce(now)
+      lastSaid.current = about
+    }, 700)
     return () => clearTimeout(timer)
-  }, [ready, search, status])
+  }, [settled, search, status])
   useEffect(() => list.refreshIfStale(), [])
 
   const close = () => leaveTo(`/tasks${queryOf(list.view.peek())}`)

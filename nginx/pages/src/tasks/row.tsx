@@ -1,7 +1,7 @@
 // One task in the list. Drawn again only when the task itself changes.
 import { signal } from '@preact/signals'
 import { memo } from '../ui/memo'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import * as actions from '../core/actions'
 import { t } from '../core/i18n'
 import type { Item } from '../core/list'
@@ -115,7 +115,8 @@ function Description({ text, tab }: { text: string; tab: number }) {
 function Question({ item }: { item: Item }) {
   const button = useRef<HTMLButtonElement>(null)
   const [always, setAlways] = useState(false)
-  useEffect(() => {
+  // Before anything else is typed: the next key is for the question.
+  useLayoutEffect(() => {
     button.current!.focus()
     button.current!.scrollIntoView({ block: 'nearest' })
   }, [])

@@ -28,7 +28,9 @@ export function Toolbar() {
   const field = useRef<HTMLInputElement>(null)
   // The field is the reader's while they type; the address only changes it from outside.
   useEffect(() => {
-    if (field.current!.value !== search) field.current!.value = search
+    // The latest, not the one of this drawing: letters may have been typed since.
+    const now = list.view.peek().search
+    if (field.current!.value !== now) field.current!.value = now
   }, [search])
 
   return (
@@ -47,7 +49,7 @@ export function Toolbar() {
           onInput={(event) => {
             const now = event.currentTarget.value
             // One step of history for one search, not one for each letter.
-            show({ search: now }, Boolean(search))
+            show({ search: now }, Boolean(list.view.peek().search))
           }}
         />
       </div>

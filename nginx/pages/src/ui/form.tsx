@@ -1,7 +1,7 @@
 // Forms that say what is wrong, where, and lose nothing that was typed.
 // Must not know: what the forms are for.
 import type { ComponentChildren } from 'preact'
-import { useRef, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { t } from '../core/i18n'
 import { Failure } from '../core/net'
 import { sentence } from '../core/words'
@@ -10,7 +10,10 @@ import { Alert, IconButton } from './parts'
 export type Values = Record<string, string>
 export type Errors = Record<string, string>
 
+let forms = 0
+
 export interface FormState {
+  id: string // of the first form of a page: "f"; two forms may have fields of the same name
   errors: Errors
   general: string
   busy: boolean
@@ -29,6 +32,8 @@ export function useForm(
   const [general, setGeneral] = useState('')
   const [busy, setBusy] = useState(false)
   const working = useRef(false)
+  const [id] = useState(() => (forms++ ? `f${forms}` : 'f'))
+  useEffect(() => () => void forms--, [])
 
   const show = (form: HTMLFormElement, found: Errors) => {
     setErrors(found)
@@ -60,7 +65,7 @@ export function useForm(
       setBusy(false)
     }
   }
-  return { errors, general, busy, onSubmit, setGeneral }
+  return { id, errors, general, busy, onSubmit, setGeneral }
 }
 
 export function Form({ state, children, label }: {
@@ -79,10 +84,10 @@ export function Form({ state, children, label }: {
             {wrong.map(([name, words]) => (
               <li key={name}>
                 <a
-                  href={`#f-${name}`}
+                  href={`#${state.id}-${name}`}
                   onClick={(event) => {
                     event.preventDefault()
-                    document.getElementById(`f-${name}`)?.focus()
+                    document.getElementById(`${state.id}-${name}`)?.focus()
                   }}
                 >
                   {words}
@@ -112,7 +117,7 @@ interface FieldProps {
 export function Field(props: FieldProps) {
   const { state, name, label, type = 'text', hint } = props
   const [visible, setVisible] = useState(false)
-  const id = `f-${name}`
+  const id = `${state.id}-${name}`
   const error = state.errors[name]
   const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(' ')
   return (
