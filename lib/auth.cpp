@@ -13,53 +13,48 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // A key stays published for 30 days after it stopped signing (better-auth-wire, section 7).
-constexpr char kReadKey[] =
-    "SELECT \"publicKey\", COALESCE(alg, 'EdDSA')"
+constexpr char kReadKeys[] =
+    "SELECT id, \"publicKey\", COALESCE(alg, 'EdDSA')"
     "  FROM jwks"
-    " WHERE id = $1 AND (\"expiresAt\" IS NULL OR \"expiresAt\" + interval '30 days' > now())";
+    " WHERE \"expiresAt\" IS NULL OR \"expiresAt\" + interval '30 days' > now()"
+    " ORDER BY \"createdAt\" DESC LIMIT 100";
 
-// The keys of the table that tokens have named so far.
+// The usable keys of the table, all read at once: whoever sends made-up ids cannot keep a key that
+// is really there from being found.
 class TableKeys {
  public:
   // nullptr if there is no such key, or none that is safe to use.
   const crypto::VerifyKey* find(const std::string& id, db::Connection& database) {
-    const auto now = Clock::now();
-    const auto known = keys_.find(id);
-    if (known != keys_.end() && now - known->second.read_at < kKeyLifetime)
-      return &known->second.key;
-    if (known == keys_.end()) {
-      if (last_miss_ && now - *last_miss_ < kRetryAfter) return nullptr;
-    } else {
-      keys_.erase(known);
-    }
-    auto key = read(id, database);
-    if (!key) {
-      last_miss_ = now;
-      return nullptr;
-    }
-    if (keys_.size() >= kMaxKeys) keys_.clear();
-    return &keys_.emplace(id, Entry{std::move(*key), now}).first->second.key;
+    const auto age = read_at_ ? Clock::now() - *read_at_ : Clock::duration::max();
+    if (age > kKeyLifetime || (age > kRetryAfter && look_up(id) == nullptr)) read(database);
+    return look_up(id);
   }
 
  private:
-  static constexpr std::size_t kMaxKeys = 64;
-  struct Entry {
-    crypto::VerifyKey key;
-    Clock::time_point read_at;
-  };
-
-  static std::optional<crypto::VerifyKey> read(const std::string& id, db::Connection& database) {
-    const db::Result row = database.run(kReadKey, {id});
-    if (row.rows() == 0) return std::nullopt;
-    const auto jwk = json::parse(row.text(0, 0), json::Policy::token);
-    auto key = jwk ? crypto::VerifyKey::from_jwk(id, row.text(0, 1), *jwk) : std::nullopt;
-    if (!key)
-      logging::Line(logging::Level::warn).field("err", "a row of jwks holds no usable public key");
-    return key;
+  const crypto::VerifyKey* look_up(const std::string& id) const {
+    const auto known = keys_.find(id);
+    return known == keys_.end() ? nullptr : &known->second;
   }
 
-  std::map<std::string, Entry> keys_;
-  std::optional<Clock::time_point> last_miss_;
+  void read(db::Connection& database) {
+    const db::Result rows = database.run(kReadKeys, {});
+    keys_.clear();
+    read_at_ = Clock::now();
+    for (int row = 0; row < rows.rows(); ++row) {
+      const std::string id(rows.text(row, 0));
+      const auto jwk = json::parse(rows.text(row, 1), json::Policy::token);
+      auto key = jwk ? crypto::VerifyKey::from_jwk(id, rows.text(row, 2), *jwk) : std::nullopt;
+      if (key)
+        keys_.emplace(id, std::move(*key));
+      else
+        logging::Line(logging::Level::warn)
+            .field("err", "a row of jwks holds no usable public key")
+            .field("kid", id);
+    }
+  }
+
+  std::map<std::string, crypto::VerifyKey> keys_;
+  std::optional<Clock::time_point> read_at_;
 };
 
 // The one token of "Bearer <token>", scheme in any case; nullopt for anything else.

@@ -1,0 +1,117 @@
+// What the tests through nginx share: requests as they are on the wire, tokens, the database.
+import { execFileSync } from 'node:child_process';
+import crypto from 'node:crypto';
+import http from 'node:http';
+import net from 'node:net';
+
+export const base = new URL(process.env.TODO_URL);
+export const origin = base.origin;
+export const secret = process.env.BETTER_AUTH_SECRET;
+export const trusted = 'http://app.example.test'; // tests/run trusts it
+
+const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
+
+// Sends a request as it is: `path` is not normalised. Resolves to {status, headers, text, json}.
+export function request(method, path, { headers = {}, body, token, cookie } = {}) {
+  const all = { ...headers };
+  if (token) all.authorization = `Bearer ${token}`;
+  if (cookie) all.cookie = cookie;
+  const payload = body === undefined || typeof body === 'string' || Buffer.isBuffer(body)
+    ? body : JSON.stringify(body);
+  if (payload !== undefined) {
+    if (!('content-type' in all)) all['content-type'] = 'application/json';
+    if (all['content-type'] === null) delete all['content-type'];
+    if (!('transfer-encoding' in all)) all['content-length'] = Buffer.byteLength(payload);
+  }
+  return new Promise((resolve, reject) => {
+    const sent = http.request({
+      hostname: base.hostname, port: base.port, agent, method, path, headers: all,
+    }, (response) => {
+      const chunks = [];
+      response.on('data', (chunk) => chunks.push(chunk));
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8');
+        let json;
+        try { json = JSON.parse(text); } catch { json = undefined; }
+        resolve({ status: response.statusCode, headers: response.headers, raw: response.rawHeaders, text, json });
+      });
+      response.on('error', reject);
+    });
+    sent.on('error', reject);
+    sent.end(payload);
+  });
+}
+
+// Sends bytes over a socket and resolves to what comes back until the server closes.
+export function raw(bytes) {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(Number(base.port), base.hostname, () => socket.write(bytes));
+    const chunks = [];
+    socket.setTimeout(8000, () => socket.destroy());
+    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('close', () => resolve(Buffer.concat(chunks).toString('latin1')));
+    socket.on('error', reject);
+  });
+}
+
+export const b64 = (value) => Buffer.from(value).toString('base64url');
+export const now = () => Math.floor(Date.now() / 1000);
+
+// An HS256 token. `header` and `payload` are objects, or texts used as they are.
+export function sign(payload, { key = secret, header = { alg: 'HS256', typ: 'JWT' } } = {}) {
+  const text = (part) => (typeof part === 'string' ? part : JSON.stringify(part));
+  const input = `${b64(text(header))}.${b64(text(payload))}`;
+  return `${input}.${crypto.createHmac('sha256', key).update(input).digest('base64url')}`;
+}
+
+export const randomId = () => crypto.randomBytes(12).toString('hex');
+export const randomEmail = () => `${randomId()}@example.com`;
+export const tokenOf = (sub) => sign({ sub, exp: now() + 600 });
+
+// A user of the task service: nobody needs to be signed up for a token to work.
+export function someone(id = `u-${randomId()}`) {
+  const token = tokenOf(id);
+  const tasks = `/api/${encodeURIComponent(id)}/tasks`;
+  return {
+    id, token, tasks,
+    send: (method, path, options = {}) => request(method, path, { token, ...options }),
+    create: async (body = { title: 'a task' }) => {
+      const answer = await request('POST', tasks, { token, body });
+      if (answer.status !== 201) throw new Error(`create: ${answer.status} ${answer.text}`);
+      return answer.json;
+    },
+  };
+}
+
+// Runs SQL; resolves to its rows as text, columns separated by '|'. :'name' is a value.
+export function sql(text, values = {}) {
+  const settings = Object.entries(values).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
+  return execFileSync('psql', ['--no-psqlrc', '--quiet', '--no-align', '--tuples-only', '--set', 'ON_ERROR_STOP=1',
+    ...settings, process.env.DATABASE_URL], { input: text, encoding: 'utf8' }).trim();
+}
+
+// Calls a program by plain CGI with other settings than the instance's. Resolves like request().
+export function cgi(program, method, uri, { settings = {}, headers = {}, body } = {}) {
+  const environment = {
+    ...process.env, REQUEST_METHOD: method, REQUEST_URI: uri, AUTH_RATE_LIMIT: 'off', ...settings,
+  };
+  for (const [name, value] of Object.entries(headers)) {
+    const variable = name.toUpperCase().replaceAll('-', '_');
+    environment[variable.startsWith('CONTENT_') && variable !== 'CONTENT_ENCODING' ? variable : `HTTP_${variable}`] = value;
+  }
+  const input = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
+  if (body !== undefined) {
+    environment.CONTENT_TYPE ??= 'application/json';
+    environment.CONTENT_LENGTH = String(Buffer.byteLength(input));
+  }
+  const output = execFileSync(`${process.env.TODO_BIN}/${program}`, {
+    env: environment, input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  const end = output.indexOf('\r\n\r\n');
+  const lines = output.slice(0, end).split('\r\n').map((line) => line.split(/: (.*)/s));
+  const find = (name) => lines.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value);
+  const text = output.slice(end + 4);
+  let json;
+  try { json = JSON.parse(text); } catch { json = undefined; }
+  return { status: Number.parseInt(find('status')[0], 10), find, text, json };
+}

@@ -1,0 +1,117 @@
+// Contract tasks-api, section 9: methods, CORS, caching.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { base, origin, raw, request, someone, trusted } from './harness.mjs';
+
+const user = someone();
+
+test('a wrong method on a known path is 405 with Allow, before authentication', async () => {
+  for (const [method, path, allow] of [['PUT', '/api/tasks', 'GET, HEAD, POST, OPTIONS'], ['DELETE', '/api/u/tasks', 'GET, HEAD, POST, OPTIONS'], ['POST', '/api/tasks/1', 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS'],
+    ['GET', '/api/tasks/1/complete', 'POST, PUT, PATCH, OPTIONS'], ['DELETE', '/api/tasks/1/toggle', 'POST, PUT, PATCH, OPTIONS'], ['POST', '/api/health', 'GET, HEAD, OPTIONS'], ['PROPFIND', '/api/tasks', 'GET, HEAD, POST, OPTIONS'], ['FOO', '/api/tasks/1', 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS']]) {
+    // node's client refuses methods that it does not know, so these go by hand.
+    const answer = await raw(`${method} ${path} HTTP/1.1\r\nHost: ${base.host}\r\nConnection: close\r\n\r\n`);
+    assert.match(answer, /^HTTP\/1\.1 405/, `${method} ${path}`);
+    assert.match(answer, new RegExp(`\r\nAllow: ${allow}\r\n`), `${method} ${path}`);
+    assert.match(answer, /"error":"method_not_allowed"/);
+  }
+});
+
+test('TRACE and CONNECT are 405 or refused, never echoed', async () => {
+  const trace = await raw(`TRACE /api/tasks HTTP/1.1\r\nHost: ${base.host}\r\nX-Secret: shown\r\nConnection: close\r\n\r\n`);
+  assert.match(trace, /^HTTP\/1\.1 405/);
+  assert.doesNotMatch(trace, /shown/);
+  assert.match(await raw(`CONNECT ${base.host} HTTP/1.1\r\nHost: ${base.host}\r\nConnection: close\r\n\r\n`), /^HTTP\/1\.1 (400|405)/);
+});
+
+test('HEAD is GET without its body', async () => {
+  const task = await user.create();
+  for (const path of ['/api/tasks', `/api/tasks/${task.id}`, '/api/health', '/api/tasks?limit=1', '/api/tasks/999999999']) {
+    const get = await user.send('GET', path);
+    const head = await user.send('HEAD', path);
+    assert.equal(head.status, get.status);
+    assert.equal(head.text, '');
+    const fields = ({ headers }) => Object.fromEntries(Object.entries(headers).filter(([name]) => !['date', 'x-request-id'].includes(name)));
+    assert.deepEqual(fields(head), fields(get), path);
+  }
+});
+
+test('OPTIONS without Origin says which methods there are', async () => {
+  for (const [path, allow] of [['/api/tasks', 'GET, HEAD, POST, OPTIONS'], ['/api/x/tasks/5', 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS']]) {
+    const answer = await request('OPTIONS', path);
+    assert.equal(answer.status, 204);
+    assert.equal(answer.headers.allow, allow);
+    assert.equal(answer.headers['access-control-allow-origin'], undefined);
+  }
+  assert.equal((await request('OPTIONS', '/api/nothing')).status, 404);
+});
+
+test('a preflight from an allowed origin is answered without a token', async () => {
+  for (const from of [trusted, origin]) {
+    const answer = await request('OPTIONS', '/api/tasks/1', { headers: { origin: from, 'access-control-request-method': 'PATCH', 'access-control-request-headers': 'authorization, x-odd' } });
+    assert.equal(answer.status, 204);
+    assert.equal(answer.headers['access-control-allow-origin'], from);
+    assert.equal(answer.headers['access-control-allow-credentials'], 'true');
+    assert.equal(answer.headers['access-control-allow-methods'], 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
+    assert.equal(answer.headers['access-control-allow-headers'], 'authorization, content-type, if-match, if-none-match, idempotency-key, x-request-id');
+    assert.equal(answer.headers['access-control-max-age'], '600');
+    assert.match(answer.headers.vary, /Origin/);
+  }
+});
+
+test('another origin gets the same answers without any CORS header', async () => {
+  for (const from of ['http://evil.example', 'null', `${trusted}.evil.example`, `${trusted}:81`, trusted.replace('http:', 'https:'), origin.replace(/:\d+$/, ':1')]) {
+    for (const [method, headers] of [['OPTIONS', { 'access-control-request-method': 'GET' }], ['GET', {}]]) {
+      const answer = await request(method, '/api/tasks', { headers: { origin: from, ...headers } });
+      assert.equal(answer.status, method === 'GET' ? 401 : 204, from);
+      assert.deepEqual(Object.keys(answer.headers).filter((name) => name.startsWith('access-control')), []);
+      assert.match(answer.headers.vary, /Origin/);
+    }
+  }
+});
+
+test('every status carries the CORS headers for an allowed origin', async () => {
+  const headers = { origin: trusted };
+  const task = await user.create();
+  const answers = [await user.send('GET', '/api/tasks', { headers }), await user.send('POST', '/api/tasks', { headers, body: { title: 'x' } }), await user.send('POST', '/api/tasks', { headers, body: '{' }),
+    await request('GET', '/api/tasks', { headers }), await user.send('GET', '/api/tasks/99999999', { headers }), await user.send('PUT', '/api/tasks', { headers, body: {} }), await user.send('POST', '/api/tasks', { headers, body: {} }),
+    await user.send('POST', '/api/tasks', { headers: { ...headers, 'content-type': 'text/plain' }, body: 'x' }), await user.send('DELETE', `/api/tasks/${task.id}`, { headers })];
+  assert.deepEqual(answers.map((answer) => answer.status), [200, 201, 400, 401, 404, 405, 422, 415, 204]);
+  for (const answer of answers) {
+    assert.equal(answer.headers['access-control-allow-origin'], trusted);
+    assert.equal(answer.headers['access-control-allow-credentials'], 'true');
+    assert.equal(answer.headers['access-control-expose-headers'], 'ETag, Link, Location, Retry-After, X-Request-Id, X-Total-Count');
+  }
+});
+
+test('answers say how they may be kept, carry an id and set no cookie', async () => {
+  const get = await user.send('GET', '/api/tasks');
+  assert.equal(get.headers['cache-control'], 'private, no-cache');
+  const post = await user.send('POST', '/api/tasks', { body: { title: 'x' } });
+  assert.equal(post.headers['cache-control'], 'no-store');
+  const missing = await user.send('GET', '/api/tasks/99999999');
+  assert.equal(missing.headers['cache-control'], 'no-store');
+  for (const answer of [get, post, missing]) {
+    assert.equal(answer.headers['x-content-type-options'], 'nosniff');
+    assert.match(answer.headers['x-request-id'], /^[0-9a-f]{32}$/);
+    assert.equal(answer.headers['set-cookie'], undefined);
+  }
+});
+
+test('a request that nginx refuses itself is answered in JSON', async () => {
+  const long = await request('GET', `/api/${'x'.repeat(20000)}`);
+  assert.equal(long.status, 414);
+  assert.equal(long.json.error, 'validation_error');
+  const header = await request('GET', '/api/tasks', { headers: { 'x-big': 'x'.repeat(20000) } }).catch(() => undefined);
+  assert.ok(header === undefined || (header.status === 400 && header.json.error === 'validation_error'));
+});
+
+test('a header with line breaks in a value of ours cannot be made', async () => {
+  const answer = await user.send('GET', '/api/tasks?limit=1&x=%0d%0aSet-Cookie:%20a=b');
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers['set-cookie'], undefined);
+});
+
+test('Proxy and underscored headers have no effect', async () => {
+  const answer = await request('GET', '/api/tasks', { token: user.token, headers: { proxy: 'http://127.0.0.1:1', x_forwarded_for: '1.2.3.4' } });
+  assert.equal(answer.status, 200);
+});

@@ -1,0 +1,167 @@
+// Contract tasks-api, sections 2 and 6: create, update, complete, delete, and the form of errors.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { someone, sql } from './harness.mjs';
+
+const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+test('a new task has every member, in its type', async () => {
+  const user = someone();
+  const answer = await user.send('POST', user.tasks, { body: { title: 'Buy milk' } });
+  assert.equal(answer.status, 201);
+  assert.equal(answer.headers['content-type'], 'application/json');
+  const { id, created_at: created, updated_at: updated, ...rest } = answer.json;
+  assert.deepEqual(rest, { title: 'Buy milk', description: null, completed: false, user_id: user.id });
+  assert.ok(Number.isInteger(id) && id > 0);
+  assert.match(created, time);
+  assert.equal(updated, created);
+  assert.ok(Math.abs(Date.parse(created) - Date.now()) < 60000);
+});
+
+test('a missing description is null, "" stays ""', async () => {
+  const user = someone();
+  assert.equal((await user.create({ title: 'x', description: '' })).description, '');
+  assert.equal((await user.create({ title: 'x', description: null })).description, null);
+});
+
+test('what belongs to the server cannot be set by a body', async () => {
+  const user = someone();
+  const body = { title: 'x', id: 1, user_id: 'other', completed: true, created_at: '2000-01-01T00:00:00Z', updated_at: '2000-01-01T00:00:00Z', priority: 5 };
+  const task = await user.create(body);
+  assert.notEqual(task.id, 1);
+  assert.equal(task.user_id, user.id);
+  assert.equal(task.completed, false);
+  assert.ok(task.created_at > '2020');
+  const changed = (await user.send('PUT', `/api/tasks/${task.id}`, { body: { ...body, completed: undefined } })).json;
+  assert.deepEqual([changed.id, changed.user_id, changed.created_at], [task.id, user.id, task.created_at]);
+});
+
+test('an update changes what is sent, and the time always', async () => {
+  const user = someone();
+  let task = await user.create({ title: 'a', description: 'b' });
+  for (const method of ['PUT', 'PATCH']) {
+    for (const body of [{ title: 'c' }, { description: 'd' }, { completed: true }, { completed: false }, {}, { description: null }, { description: '' }, { title: 'e', description: 'f', completed: true }]) {
+      const answer = await user.send(method, `/api/tasks/${task.id}`, { body });
+      assert.equal(answer.status, 200, JSON.stringify(body));
+      assert.deepEqual(answer.json, { ...task, ...body, updated_at: answer.json.updated_at });
+      assert.ok(answer.json.updated_at >= task.updated_at);
+      task = answer.json;
+    }
+  }
+  const versions = Number(sql("SELECT (updated_at > created_at)::int FROM task WHERE id = :id", { id: task.id }));
+  assert.equal(versions, 1);
+});
+
+test('null is refused for title and completed, and a wrong member leaves everything as it was', async () => {
+  const user = someone();
+  const task = await user.create({ title: 'a', description: 'b' });
+  for (const [body, field] of [[{ title: null }, 'title'], [{ completed: null }, 'completed'], [{ completed: 1 }, 'completed'], [{ completed: 0 }, 'completed'],
+    [{ completed: 'true' }, 'completed'], [{ title: 5 }, 'title'], [{ title: ['x'] }, 'title'], [{ description: 5 }, 'description'], [{ description: {} }, 'description'],
+    [{ title: 'new', completed: 'x' }, 'completed'], [{ description: 'new', title: '' }, 'title']]) {
+    const answer = await user.send('PUT', `/api/tasks/${task.id}`, { body });
+    assert.equal(answer.status, 422, JSON.stringify(body));
+    assert.equal(answer.json.details.field, field);
+    assert.deepEqual((await user.send('GET', `/api/tasks/${task.id}`)).json, task);
+  }
+});
+
+test('a 422 names all faults in the order title, description, completed', async () => {
+  const user = someone();
+  const task = await user.create();
+  const answer = await user.send('PUT', `/api/tasks/${task.id}`, { body: { completed: 3, description: 4, title: '' } });
+  assert.equal(answer.status, 422);
+  assert.equal(answer.json.error, 'validation_error');
+  assert.equal(answer.json.detail, answer.json.message);
+  const { field, constraint, errors } = answer.json.details;
+  assert.equal(field, 'title');
+  assert.equal(constraint, 'min_length=1, max_length=200');
+  assert.equal(typeof answer.json.details.title, 'string');
+  assert.deepEqual(errors.map((error) => error.field), ['title', 'description', 'completed']);
+  for (const error of errors) assert.deepEqual(Object.keys(error), ['field', 'constraint', 'message']);
+  assert.equal(errors[2].constraint, 'type=boolean');
+});
+
+test('the error for a missing title is the contract\'s example', async () => {
+  const answer = await someone().send('POST', '/api/tasks', { body: {} });
+  assert.equal(answer.status, 422);
+  assert.equal(answer.json.message, 'Title is required and must have 1 to 200 characters');
+  assert.equal(answer.json.details.errors.length, 1);
+});
+
+test('every error has code, message and detail, and no details where there are none', async () => {
+  const user = someone();
+  for (const [method, path, body, status, code] of [['GET', '/api/tasks/999999999', undefined, 404, 'not_found'], ['POST', '/api/tasks', '{', 400, 'validation_error'],
+    ['PUT', '/api/tasks', {}, 405, 'method_not_allowed']]) {
+    const answer = await user.send(method, path, { body });
+    assert.equal(answer.status, status);
+    assert.deepEqual(Object.keys(answer.json), ['error', 'message', 'detail']);
+    assert.equal(answer.json.error, code);
+    assert.equal(answer.json.detail, answer.json.message);
+  }
+});
+
+test('completion flips, or sets what body or query names', async () => {
+  const user = someone();
+  const task = await user.create();
+  const complete = async (options = {}, query = '') => {
+    const answer = await user.send('PATCH', `/api/tasks/${task.id}/complete${query}`, options);
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json.completed;
+  };
+  assert.equal(await complete(), true);
+  assert.equal(await complete({ body: {} }), false);
+  assert.equal(await complete({ body: { other: 1 } }), true);
+  assert.equal(await complete({ body: '', headers: { 'content-type': 'text/plain' } }), false);
+  for (const value of [true, true, false, false]) assert.equal(await complete({ body: { completed: value } }), value);
+  for (const value of ['true', '1', 'TRUE']) assert.equal(await complete({}, `?completed=${value}`), true);
+  assert.equal(await complete({ body: { completed: false } }, '?completed=false'), false);
+  const before = (await user.send('GET', `/api/tasks/${task.id}`)).json;
+  for (const [options, query] of [[{ body: { completed: 1 } }, ''], [{ body: { completed: null } }, ''], [{}, '?completed=maybe'], [{ body: { completed: true } }, '?completed=false']]) {
+    const answer = await user.send('PATCH', `/api/tasks/${task.id}/complete${query}`, options);
+    assert.equal(answer.status, 422);
+    assert.equal(answer.json.details.field, 'completed');
+  }
+  assert.deepEqual((await user.send('GET', `/api/tasks/${task.id}`)).json, before);
+});
+
+test('setting what is set already moves the time', async () => {
+  const user = someone();
+  const task = await user.create();
+  const stamp = () => sql('SELECT updated_at FROM task WHERE id = :id', { id: task.id });
+  await user.send('PATCH', `/api/tasks/${task.id}/complete`, { body: { completed: true } });
+  const first = stamp();
+  await user.send('PATCH', `/api/tasks/${task.id}/complete`, { body: { completed: true } });
+  assert.notEqual(stamp(), first);
+});
+
+test('50 flips at once flip 50 times, and every version has its own time', async () => {
+  const user = someone();
+  const task = await user.create();
+  const answers = await Promise.all(Array.from({ length: 51 }, () => user.send('PATCH', `/api/tasks/${task.id}/toggle`)));
+  assert.ok(answers.every((answer) => answer.status === 200));
+  assert.equal(answers.filter((answer) => answer.json.completed).length, 26);
+  assert.equal((await user.send('GET', `/api/tasks/${task.id}`)).json.completed, true);
+});
+
+test('a deleted task is gone for every method, and its id never comes back', async () => {
+  const user = someone();
+  const task = await user.create();
+  const gone = await user.send('DELETE', `/api/tasks/${task.id}`);
+  assert.equal(gone.status, 204);
+  assert.equal(gone.text, '');
+  assert.equal(gone.headers['content-length'], undefined);
+  for (const [method, path, body] of [['GET', ''], ['DELETE', ''], ['PUT', '', {}], ['PATCH', '/complete']]) {
+    assert.equal((await user.send(method, `/api/tasks/${task.id}${path}`, { body })).status, 404);
+  }
+  assert.ok((await user.create()).id > task.id);
+});
+
+test('an update against a delete never revives the task', async () => {
+  const user = someone();
+  for (let round = 0; round < 20; round += 1) {
+    const task = await user.create();
+    const [, ...updates] = await Promise.all([user.send('DELETE', `/api/tasks/${task.id}`), ...Array.from({ length: 3 }, (_, n) => user.send('PUT', `/api/tasks/${task.id}`, { body: { title: `n${n}` } }))]);
+    assert.ok(updates.every((answer) => [200, 404].includes(answer.status)));
+    assert.equal((await user.send('GET', `/api/tasks/${task.id}`)).status, 404);
+  }
+});
