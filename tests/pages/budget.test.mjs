@@ -68,9 +68,14 @@ describe('budget', { concurrency: 2 }, () => {
         assert.ok(first.bytes <= 55 * KB, `${first.bytes} bytes`)
         await page.evaluate(() => navigator.serviceWorker.ready)
         await page.waitForFunction(() => navigator.serviceWorker.controller)
-        const again = await measured(page, () => page.reload().then(() => row(page, 'Two').waitFor()))
+        const again = await measured(page, async () => {
+          const list = page.waitForResponse(/\/api\/tasks/)
+          await page.reload()
+          await (await list).finished()
+          await row(page, 'Two').waitFor()
+        })
         t.diagnostic(`repeated visit ${again.bytes} B in ${again.requests.length} requests`)
-        assert.ok(again.bytes <= 5 * KB, `${again.bytes} bytes`)
+        assert.ok(again.bytes > 0 && again.bytes <= 5 * KB, `${again.bytes} bytes`)
       })
     })
 
@@ -112,7 +117,8 @@ describe('budget', { concurrency: 2 }, () => {
       await inWindow({ person }, async (page, context) => {
         const first = await measured(page, () => openTasks(page))
         t.diagnostic(`${count} tasks: ${first.bytes} B in ${first.requests.length} requests`)
-        assert.ok(first.requests.length <= 6, first.requests.join(' '))
+        const early = first.requests.filter((path) => !path.includes('/more-'))
+        assert.ok(early.length <= 6, early.join(' '))
         const total = count.toLocaleString('en-GB')
         await page.getByText(`${total} in all`).waitFor()
         assert.ok(await page.locator('.row').count() <= 200, 'rows drawn at first')

@@ -119,7 +119,7 @@ export function App() {
         <div class="top-inner">
           <Link class="brand" href={isUser ? '/tasks' : '/'}>
             <span class="brand-mark" aria-hidden="true"><Icon name="check" /></span>
-            {t('app.name')}
+            <span class="brand-name">{t('app.name')}</span>
           </Link>
           {isUser && (
             <nav aria-label={t('nav')}>
