@@ -115,3 +115,24 @@ export function cgi(program, method, uri, { settings = {}, headers = {}, body } 
   try { json = JSON.parse(text); } catch { json = undefined; }
   return { status: Number.parseInt(find('status')[0], 10), find, text, json };
 }
+
+// A signed-up user of the auth routes, with the cookie of its session.
+export const cookieOf = (answer) => (answer.headers['set-cookie'] ?? []).map((line) => line.split(';')[0]).filter((pair) => !pair.endsWith('=')).join('; ');
+
+export async function signUp(more = {}) {
+  const user = { name: 'Zoë', email: randomEmail(), password: 'password123', ...more };
+  const answer = await request('POST', '/api/auth/sign-up/email', { body: user });
+  if (answer.status !== 200) throw new Error(`sign-up: ${answer.status} ${answer.text}`);
+  const session = (made) => ({
+    cookie: cookieOf(made), token: made.json.token,
+    get: (route) => request('GET', `/api/auth/${route}`, { cookie: cookieOf(made) }),
+    post: (route, body, headers = {}) => request('POST', `/api/auth/${route}`, { cookie: cookieOf(made), body, headers: { origin, ...headers } }),
+  });
+  return {
+    ...user, answer, id: answer.json.user.id, ...session(answer),
+    signIn: async (body = {}) => session(await request('POST', '/api/auth/sign-in/email', { body: { email: user.email, password: user.password, ...body } })),
+  };
+}
+
+// A value signed as Better Auth signs cookies.
+export const seal = (value, key = secret) => encodeURIComponent(`${value}.${crypto.createHmac('sha256', key).update(value).digest('base64')}`);
