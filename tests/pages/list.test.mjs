@@ -94,6 +94,24 @@ describe('list', { concurrency: 3 }, () => {
       await page.locator('[role=status]', { hasText: '3 tasks' }).first().waitFor({ state: 'attached' })
     })
 
+  scenario('C1 tasks typed quickly are stored in the order of typing, however slow the first call is',
+    { axe: false }, async (page, person) => {
+      await openTasks(page)
+      let wait = 600
+      await intercept(page, { method: 'POST', path: TASKS }, async (route) => {
+        const mine = wait
+        wait = 0
+        await new Promise((done) => setTimeout(done, mine))
+        await route.continue()
+      })
+      for (const title of ['One', 'Two', 'Three', 'Four']) {
+        await page.keyboard.type(title)
+        await page.keyboard.press('Enter')
+      }
+      assert.deepEqual(await rowTitles(page), ['Four', 'Three', 'Two', 'One'])
+      await eventually(() => person.titles(), ['Four', 'Three', 'Two', 'One'], 'stored in order')
+    })
+
   scenario('C1 K a description is added by Ctrl+Enter', {}, async (page, person) => {
     await openTasks(page)
     await page.keyboard.type('Pack')

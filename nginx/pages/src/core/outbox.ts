@@ -8,7 +8,7 @@ import { ended, onLeave, person } from './auth'
 import { Failure, link } from './net'
 import { Task, sameText } from './task'
 import * as disk from './disk'
-import { listen, tell, thisTab, whenGone } from './tabs'
+import { canTellGone, listen, tell, thisTab, whenGone } from './tabs'
 
 export type Kind = 'create' | 'update' | 'delete'
 export type Patch = Partial<Pick<Task, 'title' | 'description' | 'completed'>>
@@ -370,7 +370,7 @@ export async function open(user: string): Promise<void> {
 
 listen(({ kind, user, value }) => {
   if (user !== person.value?.id) return
-  if (kind === 'changes') void adopt(value as string)
+  if (kind === 'changes' && canTellGone) void adopt(value as string)
   if (kind === 'task') base.put(value as Task)
   if (kind === 'gone') base.drop(value as number)
 })

@@ -24,8 +24,11 @@ export function listen(hear: (message: Message) => void): void {
   channel?.addEventListener('message', (event) => hear(event.data))
 }
 
-// Resolves when that tab no longer exists. Without locks: at once, and the caller's repeats must be
-// harmless.
+// Without locks nobody can tell a tab that is gone from one that is busy.
+export const canTellGone = Boolean(navigator.locks)
+
+// Resolves when that tab no longer exists. Without locks: at once, so ask only when a page opens, and
+// make repeats harmless.
 export async function whenGone(tab: string): Promise<void> {
   if (tab === thisTab) return
   await navigator.locks?.request(`tab:${tab}`, () => {})
