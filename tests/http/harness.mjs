@@ -12,7 +12,7 @@ export const trusted = 'http://app.example.test'; // tests/run trusts it
 const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
 
 // Sends a request as it is: `path` is not normalised. Resolves to {status, headers, text, json}.
-export function request(method, path, { headers = {}, body, token, cookie } = {}) {
+export function request(method, path, { headers = {}, body, token, cookie, port = base.port } = {}) {
   const all = { ...headers };
   if (token) all.authorization = `Bearer ${token}`;
   if (cookie) all.cookie = cookie;
@@ -25,7 +25,7 @@ export function request(method, path, { headers = {}, body, token, cookie } = {}
   }
   return new Promise((resolve, reject) => {
     const sent = http.request({
-      hostname: base.hostname, port: base.port, agent, method, path, headers: all,
+      hostname: base.hostname, port, agent, method, path, headers: all,
     }, (response) => {
       const chunks = [];
       response.on('data', (chunk) => chunks.push(chunk));
@@ -119,9 +119,9 @@ export function cgi(program, method, uri, { settings = {}, headers = {}, body } 
 // A signed-up user of the auth routes, with the cookie of its session.
 export const cookieOf = (answer) => (answer.headers['set-cookie'] ?? []).map((line) => line.split(';')[0]).filter((pair) => !pair.endsWith('=')).join('; ');
 
-export async function signUp(more = {}) {
+export async function signUp(more = {}, port = base.port) {
   const user = { name: 'Zoë', email: randomEmail(), password: 'password123', ...more };
-  const answer = await request('POST', '/api/auth/sign-up/email', { body: user });
+  const answer = await request('POST', '/api/auth/sign-up/email', { body: user, headers: { origin }, port });
   if (answer.status !== 200) throw new Error(`sign-up: ${answer.status} ${answer.text}`);
   const session = (made) => ({
     cookie: cookieOf(made), token: made.json.token,

@@ -1,0 +1,41 @@
+// A real Better Auth server, from npm, on a database and secret that our programs use too. Its base URL
+// is ours, as it is for a site that moves from one to the other or runs both behind one address.
+import { betterAuth } from 'better-auth';
+import { toNodeHandler } from 'better-auth/node';
+import { jwt } from 'better-auth/plugins';
+import http from 'node:http';
+import pg from 'pg';
+import { origin, request, secret, trusted } from '../http/harness.mjs';
+
+export function options(url, more = {}) {
+  return {
+    database: new pg.Pool({ connectionString: url, max: 4 }),
+    secret, baseURL: origin, trustedOrigins: [trusted], telemetry: { enabled: false },
+    emailAndPassword: { enabled: true },
+    user: { deleteUser: { enabled: true } },
+    rateLimit: { enabled: false },
+    logger: { level: 'error' },
+    plugins: [jwt()],
+    ...more,
+  };
+}
+
+// Starts it on a free port. `send` is the harness's request() to it; `api` its server-side calls.
+export async function startReal(url, more = {}) {
+  const configuration = options(url, more);
+  const auth = betterAuth(configuration);
+  const server = http.createServer(toNodeHandler(auth));
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  const { port } = server.address();
+  return {
+    port,
+    send: (method, path, settings = {}) => request(method, path, { port, ...settings }),
+    get: (route, cookie) => request('GET', `/api/auth/${route}`, { port, cookie }),
+    post: (route, body, cookie) => request('POST', `/api/auth/${route}`, { port, cookie, body, headers: { origin } }),
+    stop: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => { server.close(resolve); });
+      await configuration.database.end();
+    },
+  };
+}

@@ -1,0 +1,102 @@
+// The database may have been made by Better Auth's own migration; ours then adds what is missing, and
+// both go on with it. Our programs are called without a server, each with that database.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { getMigrations } from 'better-auth/db/migration';
+import { cgi, origin, randomEmail, randomId } from '../http/harness.mjs';
+import { options, startReal } from './real.mjs';
+
+const name = `interop_${randomId()}`;
+const url = process.env.DATABASE_URL.replace('/todo?', `/${name}?`);
+const psql = (database, text) => execFileSync('psql', ['-qAt', '--no-psqlrc', '--set', 'ON_ERROR_STOP=1', database], { input: text, encoding: 'utf8' }).trim();
+let real;
+
+before(async () => {
+  psql(process.env.DATABASE_URL, `CREATE DATABASE ${name}`);
+  const configuration = options(url);
+  await (await getMigrations(configuration)).runMigrations();
+  await configuration.database.end();
+  execFileSync(`${process.env.TODO_ROOT}/sql/migrate`, { env: { ...process.env, DATABASE_URL: url }, stdio: 'pipe' });
+  real = await startReal(url);
+});
+after(async () => {
+  await real?.stop();
+  psql(process.env.DATABASE_URL, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+});
+
+const ours = (program, method, route, more = {}) => cgi(program, method, `/api/auth/${route}`, { settings: { DATABASE_URL: url }, ...more, headers: { origin, ...more.headers } });
+const cookie = (answer) => answer.find('set-cookie')[0].split(';')[0];
+
+test('Better Auth\'s migration finds nothing to add to the schema that ours makes', async () => {
+  const own = `${name}_own`;
+  psql(process.env.DATABASE_URL, `CREATE DATABASE ${own}`);
+  try {
+    const ownUrl = process.env.DATABASE_URL.replace('/todo?', `/${own}?`);
+    execFileSync(`${process.env.TODO_ROOT}/sql/migrate`, { env: { ...process.env, DATABASE_URL: ownUrl }, stdio: 'pipe' });
+    const configuration = options(ownUrl);
+    const { toBeCreated, toBeAdded } = await getMigrations(configuration);
+    await configuration.database.end();
+    assert.deepEqual([toBeCreated, toBeAdded], [[], []]);
+    const columns = `SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
+      WHERE table_name IN ('user', 'session', 'account', 'verification', 'jwks') ORDER BY 1, 2`;
+    assert.equal(psql(ownUrl, columns), psql(url, columns));
+    const constraints = `SELECT conname, contype, confdeltype FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'u', 'f')
+      AND conrelid::regclass::text IN ('"user"', 'session', 'account', 'verification', 'jwks') ORDER BY 1`;
+    assert.equal(psql(ownUrl, constraints), psql(url, constraints));
+    const indexes = "SELECT indexname FROM pg_indexes WHERE tablename IN ('user', 'session', 'account', 'verification', 'jwks') ORDER BY 1";
+    assert.equal(psql(ownUrl, indexes), psql(url, indexes));
+  } finally {
+    psql(process.env.DATABASE_URL, `DROP DATABASE IF EXISTS ${own} WITH (FORCE)`);
+  }
+});
+
+test('on a database made by Better Auth, users and sessions go both ways, and keys made by either sign for both', async () => {
+  const user = { name: 'Zoë', email: randomEmail(), password: 'password123' };
+  const there = await real.post('sign-up/email', user);
+  assert.equal(there.status, 200, there.text);
+  const signIn = ours('signin', 'POST', 'sign-in/email', { body: user });
+  assert.equal(signIn.status, 200);
+  assert.deepEqual(signIn.json.user, there.json.user);
+  assert.equal(JSON.parse((await real.get('get-session', cookie(signIn))).text).user.id, there.json.user.id);
+
+  // No key yet: the first one is made here, and the real server signs with it.
+  const made = ours('token', 'GET', 'token', { headers: { cookie: cookie(signIn) } });
+  assert.equal(made.status, 200);
+  const kid = (token) => JSON.parse(Buffer.from(token.split('.')[0], 'base64url')).kid;
+  const theirs = await real.get('token', cookie(signIn));
+  assert.equal(theirs.status, 200, theirs.text);
+  assert.equal(kid(theirs.json.token), kid(made.json.token));
+  assert.equal(psql(url, 'SELECT count(*) FROM jwks'), '1');
+
+  // And the other way round.
+  psql(url, 'DELETE FROM jwks');
+  const fresh = await startReal(url);
+  const first = await fresh.get('token', cookie(signIn));
+  await fresh.stop();
+  assert.equal(first.status, 200, first.text);
+  assert.equal(kid(ours('token', 'GET', 'token', { headers: { cookie: cookie(signIn) } }).json.token), kid(first.json.token));
+  for (const token of [first.json.token, ours('token', 'GET', 'token', { headers: { cookie: cookie(signIn) } }).json.token]) {
+    const task = cgi('task_create', 'POST', '/api/tasks', { settings: { DATABASE_URL: url }, headers: { authorization: `Bearer ${token}` }, body: { title: 'x' } });
+    assert.equal(task.status, 201, task.text);
+  }
+  psql(url, `DELETE FROM "user" WHERE id = '${there.json.user.id}'`);
+  assert.equal(psql(url, 'SELECT count(*) FROM task'), '0');
+});
+
+test('with rotated secrets, either side opens what the other sealed', async () => {
+  const user = { name: 'Zoë', email: randomEmail(), password: 'password123' };
+  const secrets = { BETTER_AUTH_SECRETS: `2:${'n'.repeat(40)},1:${'o'.repeat(40)}` };
+  psql(url, 'DELETE FROM jwks');
+  const settings = { DATABASE_URL: url, ...secrets };
+  const call = (program, method, route, more = {}) => cgi(program, method, `/api/auth/${route}`, { settings, ...more, headers: { origin, ...more.headers } });
+  const signUp = call('signup', 'POST', 'sign-up/email', { body: user });
+  const token = call('token', 'GET', 'token', { headers: { cookie: cookie(signUp) } });
+  assert.equal(token.status, 200);
+  assert.match(psql(url, 'SELECT "privateKey" FROM jwks'), /^"\$ba\$2\$/);
+  const rotated = await startReal(url, { secret: undefined, secrets: [{ version: 2, value: 'n'.repeat(40) }, { version: 1, value: 'o'.repeat(40) }] });
+  const theirs = await rotated.get('token', cookie(signUp));
+  await rotated.stop();
+  assert.equal(theirs.status, 200, theirs.text);
+  psql(url, 'DELETE FROM jwks');
+});
