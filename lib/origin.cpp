@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/ip.h"
 #include "lib/utf8.h"
 
 namespace origin {
@@ -20,14 +21,25 @@ bool is_scheme(std::string_view text) {
          });
 }
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// "host", "host:80", "[::1]" and "[::1]:80" up to the host's end.
+std::string_view host_of(std::string_view authority) {
+  const std::size_t bracket = authority.starts_with('[') ? authority.find(']') : 0;
+  return authority.substr(0, authority.find(':', std::min(bracket, authority.size())));
+}
+
+bool is_host(std::string_view text) {
+  if (text.starts_with('['))
+    return text.ends_with(']') && text.find(':') != std::string_view::npos &&
+           ip::canonical(text.substr(1, text.size() - 2)).has_value();
+  return !text.empty() && text.find_first_of(" \t\r\n<>\"'\\^`{|}%[]") == std::string_view::npos;
+}
+
 bool is_host_and_port(std::string_view text) {
-  if (text.empty()) return false;
-  if (text.front() == '[') return text.find(']') != std::string_view::npos;
-  const std::size_t colon = std::min(text.find(':'), text.size());
-  const std::string_view port = text.substr(std::min(colon + 1, text.size()));
-  return colon > 0 && port.size() <= 5 &&
-         std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
-         text.substr(0, colon).find_first_of(" \t\r\n<>\"'\\^`{|}%") == std::string_view::npos;
+  const std::string_view host = host_of(text);
+  const std::string_view port = text.substr(std::min(host.size() + 1, text.size()));
+  return is_host(host) && port.size() <= 5 && std::all_of(port.begin(), port.end(), is_digit);
 }
 
 // "scheme://user@HOST:80/path" in parts. nullopt if it has no scheme and host.
@@ -54,7 +66,7 @@ std::optional<Parts> parts_of(std::string_view url) {
   return parts;
 }
 
-bool is_web(const Parts& parts) { return parts.scheme == "http" || parts.scheme == "https"; }
+bool is_web(std::string_view scheme) { return scheme == "http" || scheme == "https"; }
 
 // '*' is any run of characters, '?' is one.
 bool fits(std::string_view pattern, std::string_view text) {
@@ -79,27 +91,31 @@ bool fits(std::string_view pattern, std::string_view text) {
   return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
-bool is_numeric_host(std::string_view host) {
-  return host.find_first_not_of("0123456789.") == std::string_view::npos;
+// "10.0.*", "192.168.1.?": meant for addresses, not for names.
+bool is_numeric(std::string_view host_pattern) {
+  return host_pattern.find_first_not_of("0123456789.*?") == std::string_view::npos &&
+         std::any_of(host_pattern.begin(), host_pattern.end(), is_digit);
+}
+
+bool fits_wildcards(const Parts& parts, std::string_view entry) {
+  if (!is_web(parts.scheme)) return false;
+  const std::string pattern = utf8::ascii_lower(entry);
+  const std::size_t colon = pattern.find("://");
+  const bool has_scheme = colon != std::string::npos;
+  const auto authority = std::string_view(pattern).substr(has_scheme ? colon + 3 : 0);
+  // Or else it would fit a name that anybody can register: 10.0.0.1.evil.example.
+  if (is_numeric(host_of(authority)) && !ip::canonical(host_of(parts.authority))) return false;
+  return fits(pattern, has_scheme ? parts.scheme + "://" + parts.authority : parts.authority);
 }
 
 bool matches(std::string_view candidate, const std::optional<Parts>& parts,
              const std::string& entry) {
   const std::size_t colon = entry.find("://");
   const bool has_scheme = colon != std::string::npos;
-  if (entry.find_first_of("*?") != std::string::npos) {
-    if (!parts || !is_web(*parts)) return false;
-    const std::string pattern = utf8::ascii_lower(entry);
-    if (has_scheme) return fits(pattern, parts->scheme + "://" + parts->authority);
-    // A pattern of digits is for addresses: it must not fit a name such as 10.0.0.1.evil.example.
-    std::string host = pattern.substr(0, pattern.find(':'));
-    std::erase(host, '*');
-    if (!host.empty() && is_numeric_host(host) &&
-        !is_numeric_host(parts->authority.substr(0, parts->authority.find(':'))))
-      return false;
-    return fits(pattern, parts->authority);
-  }
-  if (has_scheme && colon + 3 == entry.size())  // "myapp://"
+  if (entry.find_first_of("*?") != std::string::npos) return parts && fits_wildcards(*parts, entry);
+  // "myapp://" is whoever holds that scheme; "https://" would be the whole web, so it is nobody.
+  if (has_scheme && colon + 3 == entry.size() &&
+      !is_web(utf8::ascii_lower(std::string_view(entry).substr(0, colon))))
     return utf8::ascii_lower(candidate.substr(0, entry.size())) == utf8::ascii_lower(entry);
   const auto wanted = parts_of(entry);
   return wanted && parts && wanted->scheme == parts->scheme &&

@@ -28,7 +28,9 @@ TEST(Origin, redirectsWhereTheVectorsRedirect) {
 
 TEST(Origin, neverRedirectsToAStranger) {
   const auto entries = trusted();
-  for (const std::string url : {"\t//evil.example",
+  for (const std::string url : {"%0d%0aSet-Cookie:x",
+                                "/x\r\nSet-Cookie: y",
+                                "\t//evil.example",
                                 "/\t/evil.example",
                                 "/\\/evil.example",
                                 "/%0d%0aSet-Cookie:x\r\n",
@@ -56,15 +58,33 @@ TEST(Origin, anEncodedLineBreakStaysEncoded) {
 }
 
 TEST(Origin, aPatternOfDigitsFitsAddressesOnly) {
-  const std::vector<std::string> entries{"10.0.0.*"};
-  EXPECT_TRUE(origin::is_trusted("http://10.0.0.7", entries));
-  EXPECT_FALSE(origin::is_trusted("http://10.0.0.7.evil.example", entries));
+  for (const std::string pattern :
+       {"10.0.0.*", "10.0.?.*", "http://10.0.0.*", "http://10.?.0.*", "http://10.*"}) {
+    const std::vector<std::string> entries{pattern};
+    EXPECT_TRUE(origin::is_trusted("http://10.0.0.7", entries)) << pattern;
+    EXPECT_FALSE(origin::is_trusted("http://10.0.0.7.evil.example", entries)) << pattern;
+    EXPECT_FALSE(origin::is_trusted("http://10.0.0.evil", entries)) << pattern;
+  }
+  const std::vector<std::string> with_port{"http://192.168.*:3000"};
+  EXPECT_TRUE(origin::is_trusted("http://192.168.1.5:3000", with_port));
+  EXPECT_FALSE(origin::is_trusted("http://192.168.evil.example:3000", with_port));
+}
+
+TEST(Origin, aBareSchemeIsTrustedForAppsOnly) {
+  const std::vector<std::string> entries{"https://", "http://", "myapp://"};
+  EXPECT_TRUE(origin::is_trusted("MyApp://callback", entries));
+  EXPECT_FALSE(origin::is_trusted("https://evil.example", entries));
+  EXPECT_FALSE(origin::is_trusted("http://evil.example", entries));
 }
 
 TEST(Origin, ofUrlIsSchemeHostAndForeignPort) {
   EXPECT_EQ(origin::of_url("HTTPS://Example.COM:443/a?b#c"), "https://example.com");
   EXPECT_EQ(origin::of_url("http://user:pw@h:8080"), "http://h:8080");
   EXPECT_EQ(origin::of_url("http://[::1]:3000/"), "http://[::1]:3000");
+  EXPECT_EQ(origin::of_url("http://[::80]:80"), "http://[::80]");
+  for (const auto text : {"http://[]", "http://[::1", "http://[::1]x", "http://[::1].evil.example",
+                          "http://[1.2.3.4]", "http://a[b]"})
+    EXPECT_FALSE(origin::of_url(text)) << text;
   EXPECT_FALSE(origin::of_url("example.com"));
   EXPECT_FALSE(origin::of_url("http://"));
   EXPECT_FALSE(origin::of_url("http://h:port"));
