@@ -114,9 +114,12 @@ std::optional<std::string> time_from(const http::Query& query) {
   // An unescaped '+' before the zone has become a blank.
   std::string text = found->value;
   std::replace(text.begin(), text.end(), ' ', '+');
-  if (!timestamp::from_text(text))
+  const auto time = timestamp::from_text(text);
+  if (!time)
     throw http::Error::invalid(found->name, "format=date-time", "must be an RFC 3339 time");
-  return text;
+  // PostgreSQL takes less than RFC 3339: no year 0, no offset from 16 hours, no 100 decimals.
+  constexpr timestamp::Time kFirst = std::chrono::sys_days(std::chrono::year(1) / 1 / 1);
+  return timestamp::to_exact_text(std::max(*time, kFirst));
 }
 
 constexpr std::array<std::string_view, 4> kEnvelopes{"array", "tasks", "items", "data"};

@@ -28,7 +28,7 @@ struct ListQuery {
   std::optional<bool> status;     // from `status`: completed ones only, or pending ones only
   std::optional<bool> completed;  // from `completed`; both filters apply
   std::optional<std::string> search;
-  std::optional<std::string> updated_since;  // RFC 3339, checked
+  std::optional<std::string> updated_since;  // RFC 3339 as PostgreSQL takes it
   Order order;
   std::optional<std::int64_t> limit;  // 1 ... kMaxLimit
   std::int64_t offset = 0;            // of the first row, also where a page was asked for

@@ -54,21 +54,27 @@ std::optional<minutes> offset(std::string_view& text) {
   return minutes(sign * (*hour * 60 + *minute));
 }
 
-}  // namespace
-
-std::string to_text(Time time) {
+// With as many decimals as `Unit` has.
+template <typename Unit>
+std::string written(Time time) {
   const auto day = floor<days>(time);
   const year_month_day date(day);
-  const hh_mm_ss clock(floor<milliseconds>(time - day));
+  const hh_mm_ss<Unit> clock(floor<Unit>(time - day));
   std::array<char, 40> text{};
   const int length = std::snprintf(
-      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
+      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%0*dZ",
       static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
       static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
       static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()),
-      static_cast<int>(clock.subseconds().count()));
+      static_cast<int>(clock.fractional_width), static_cast<int>(clock.subseconds().count()));
   return {text.data(), static_cast<std::size_t>(length)};
 }
+
+}  // namespace
+
+std::string to_text(Time time) { return written<milliseconds>(time); }
+
+std::string to_exact_text(Time time) { return written<microseconds>(time); }
 
 std::optional<Time> from_text(std::string_view text) {
   const auto year_number = digits(text, 4);
@@ -88,7 +94,11 @@ std::optional<Time> from_text(std::string_view text) {
   const year_month_day date(year(*year_number), month(static_cast<unsigned>(*month_number)),
                             day(static_cast<unsigned>(*day_number)));
   if (!zone || !text.empty() || !date.ok()) return std::nullopt;
-  return Time(sys_days(date)) + hours(*hour) + minutes(*minute) + seconds(*second) + *part - *zone;
+  const Time time =
+      Time(sys_days(date)) + hours(*hour) + minutes(*minute) + seconds(*second) + *part - *zone;
+  if (time < sys_days(year(0) / January / 1) || time >= sys_days(year(10000) / January / 1))
+    return std::nullopt;
+  return time;
 }
 
 Time now() { return floor<milliseconds>(system_clock::now()); }

@@ -15,8 +15,12 @@ using Time = std::chrono::sys_time<std::chrono::microseconds>;
 // better-auth-wire 1.5). For years 0 ... 9999.
 std::string to_text(Time time);
 
+// The same with all six decimals, for the database.
+std::string to_exact_text(Time time);
+
 // RFC 3339, section 5.6: "2026-01-02T03:04:05[.fraction](Z|+hh:mm)"; 'T' and 'Z' in any case; a
-// fraction is cut to microseconds. nullopt for anything else, impossible dates included.
+// fraction is cut to microseconds. nullopt for anything else: impossible dates, and what lies
+// outside of the years 0 ... 9999 once it is UTC.
 std::optional<Time> from_text(std::string_view text);
 
 // The system clock, cut to milliseconds: what Better Auth writes into the shared tables.

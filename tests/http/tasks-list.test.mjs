@@ -103,6 +103,10 @@ test('updated_since takes an RFC 3339 time', async () => {
   assert.deepEqual(await names('?updated_since=2026-01-31T23:58:00Z'), newest.slice(4));
   assert.deepEqual(await names('?updated_since=2026-02-01T04:58:00%2B05:00'), newest.slice(4));
   assert.equal((await user.send('GET', '/api/tasks?updated_since=yesterday')).status, 422);
+  // Each is a time by RFC 3339 that PostgreSQL would not take as it is written.
+  for (const early of ['0000-01-01T00:00:00Z', '2026-01-01T00:00:00%2B16:00', `2026-01-01T00:00:00.${'1'.repeat(150)}Z`])
+    assert.deepEqual(await names(`?updated_since=${early}`), newest, early);
+  assert.deepEqual(await names('?updated_since=9999-12-31T23:59:59Z'), []);
 });
 
 test('each envelope has its members', async () => {

@@ -19,6 +19,19 @@ TEST(Timestamp, readsEveryFormOfRfc3339) {
   EXPECT_TRUE(from_text("2016-12-31T23:59:60Z"));
 }
 
+TEST(Timestamp, keepsMicrosecondsForTheDatabase) {
+  EXPECT_EQ(timestamp::to_exact_text(*from_text("2026-01-02T05:04:05.0012349+02:00")),
+            "2026-01-02T03:04:05.001234Z");
+}
+
+TEST(Timestamp, endsWhereFourDigitsEnd) {
+  EXPECT_EQ(to_text(*from_text("0000-01-01T00:00:00Z")), "0000-01-01T00:00:00.000Z");
+  EXPECT_EQ(to_text(*from_text("9999-12-31T23:59:59.999999Z")), "9999-12-31T23:59:59.999Z");
+  EXPECT_FALSE(from_text("0000-01-01T00:00:00+00:01"));
+  EXPECT_FALSE(from_text("9999-12-31T23:59:59-00:01"));
+  EXPECT_FALSE(from_text("9999-12-31T23:59:60Z"));
+}
+
 TEST(Timestamp, refusesEverythingElse) {
   for (const auto text :
        {"", "2026-01-02", "2026-01-02T03:04:05", "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z",
