@@ -1,5 +1,7 @@
 #include "lib/uri.h"
 
+#include <algorithm>
+
 #include "lib/utf8.h"
 
 namespace uri {
@@ -64,8 +66,12 @@ std::string form_encode(std::string_view text) {
 std::string with_parameter(std::string_view url, std::string_view name, std::string_view value) {
   const std::size_t hash = std::min(url.find('#'), url.size());
   std::string result(url.substr(0, hash));
-  if (const std::size_t scheme = result.find("://"); scheme != std::string::npos)
-    if (result.find_first_of("/?", scheme + 3) == std::string::npos) result += '/';
+  // Only at the beginning: "/x?next=http://host" holds another URL and is a path.
+  if (const std::size_t colon = result.find("://");
+      colon != std::string::npos && result.find_first_of("/?") == colon + 1) {
+    const std::size_t host_end = std::min(result.find_first_of("/?", colon + 3), result.size());
+    if (host_end == result.size() || result[host_end] == '?') result.insert(host_end, 1, '/');
+  }
   if (result.find('?') == std::string::npos)
     result += '?';
   else if (!result.ends_with('?') && !result.ends_with('&'))
@@ -80,12 +86,13 @@ Target Target::parse(std::string_view request_uri) {
   Target target;
   if (!request_uri.starts_with('/')) {
     const std::size_t scheme = request_uri.find("://");
-    const std::size_t path = scheme == std::string_view::npos ? std::string_view::npos
-                                                              : request_uri.find('/', scheme + 3);
+    const std::size_t path = scheme == std::string_view::npos
+                                 ? std::string_view::npos
+                                 : request_uri.find_first_of("/?", scheme + 3);
     request_uri = path == std::string_view::npos ? "/" : request_uri.substr(path);
   }
   const std::size_t question = std::min(request_uri.find('?'), request_uri.size());
-  target.path = request_uri.substr(0, question);
+  target.path = question == 0 ? "/" : request_uri.substr(0, question);  // "http://host?query"
   if (question < request_uri.size()) target.query = request_uri.substr(question + 1);
 
   std::string_view rest = std::string_view(target.path).substr(1);

@@ -51,6 +51,8 @@ TEST(Target, aPathThatCannotBeDecodedIsNotWellFormed) {
 TEST(Target, takesTheAbsoluteForm) {
   EXPECT_EQ(Target::parse("http://host:80/api/tasks?a").path, "/api/tasks");
   EXPECT_EQ(Target::parse("http://host").path, "/");
+  EXPECT_EQ(Target::parse("http://host?x=/api/tasks").path, "/");
+  EXPECT_EQ(Target::parse("http://host?x=/api/tasks").query, "x=/api/tasks");
   EXPECT_EQ(Target::parse("*").path, "/");
 }
 
@@ -70,4 +72,20 @@ TEST(Uri, addsAParameterWhereTheContractSays) {
     EXPECT_EQ(uri::with_parameter(std::string(entry["callbackURL"]), "error",
                                   std::string(entry["params"]["error"])),
               entry["location"]);
+}
+
+TEST(Uri, aUrlInsideAQueryIsLeftAsItIs) {
+  EXPECT_EQ(uri::with_parameter("/x?next=http://a.test", "error", "E"),
+            "/x?next=http://a.test&error=E");
+  EXPECT_EQ(uri::with_parameter("/x#http://a.test", "error", "E"), "/x?error=E#http://a.test");
+}
+
+TEST(Uri, aHostWithoutAPathGetsOneBeforeQueryAndFragment) {
+  EXPECT_EQ(uri::with_parameter("http://a.test?x=1", "error", "E"), "http://a.test/?x=1&error=E");
+  EXPECT_EQ(uri::with_parameter("http://a.test#h", "error", "E"), "http://a.test/?error=E#h");
+}
+
+TEST(Uri, aParameterCannotBreakOutOfItsPlace) {
+  EXPECT_EQ(uri::with_parameter("/x", "a&b", "c d&e=f#g\r\nSet-Cookie: h"),
+            "/x?a%26b=c+d%26e%3Df%23g%0D%0ASet-Cookie%3A+h");
 }
