@@ -51,15 +51,17 @@ std::string written(const Bytes& address) {
 bool is_in_block(const Bytes& address, std::string_view entry) {
   const std::size_t slash = std::min(entry.find('/'), entry.size());
   const auto base = parsed(entry.substr(0, slash));
-  if (!base) return false;
+  // "::/0" is all of IPv6 and nothing of IPv4, although mapped addresses would lie in it.
+  if (!base || is_v4(*base) != is_v4(address)) return false;
   int bits = 128;
   if (slash < entry.size()) {
     const std::string_view digits = entry.substr(slash + 1);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-    const int most = is_v4(*base) ? 32 : 128;
+    const bool is_dotted = entry.substr(0, slash).find(':') == std::string_view::npos;
+    const int most = is_dotted ? 32 : 128;
     if (error != std::errc() || end != digits.data() + digits.size() || bits < 0 || bits > most)
       return false;
-    if (is_v4(*base)) bits += kMappedBits;
+    if (is_dotted) bits += kMappedBits;
   }
   for (int bit = 0; bit < bits; ++bit) {
     const auto byte = static_cast<std::size_t>(bit / 8);

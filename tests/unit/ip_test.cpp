@@ -30,6 +30,16 @@ TEST(Ip, readsPastTrustedProxiesFromTheRight) {
   EXPECT_EQ(ip::client("10.1.2.3, 10.1.2.4", proxies), "");
 }
 
+TEST(Ip, aBlockCoversItsOwnFamilyHoweverItIsWritten) {
+  EXPECT_EQ(ip::client("203.0.113.7, 2001:db8::1", Entries{"::/0"}), "203.0.113.7");
+  EXPECT_EQ(ip::client("2001:db8::1, 203.0.113.7", Entries{"0.0.0.0/0"}),
+            "2001:0db8:0000:0000:0000:0000:0000:0000");
+  EXPECT_EQ(ip::client("203.0.113.7, 10.0.0.1", Entries{"::ffff:10.0.0.0/104"}), "203.0.113.7");
+  EXPECT_EQ(ip::client("203.0.113.7, 11.0.0.1", Entries{"::ffff:10.0.0.0/104"}), "11.0.0.1");
+  EXPECT_EQ(ip::client("203.0.113.7, 2001:db8:f:8000::1", Entries{"2001:db8:f::/49"}),
+            "2001:0db8:000f:8000:0000:0000:0000:0000");
+}
+
 TEST(Ip, blocksHoldWhatTheyCover) {
   EXPECT_TRUE(ip::is_among("127.0.0.1", Entries{"127.0.0.0/8"}));
   EXPECT_TRUE(ip::is_among("127.0.0.1", Entries{"::1", "127.0.0.1"}));
