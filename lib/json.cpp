@@ -182,6 +182,8 @@ std::optional<Value> parse(std::string_view text, Policy policy) {
   if (text.starts_with(kByteOrderMark)) {
     if (!is_lenient) return std::nullopt;
     text.remove_prefix(kByteOrderMark.size());
+    // nlohmann would skip a second one, which is a character like any other.
+    if (text.starts_with(kByteOrderMark)) return std::nullopt;
   }
   // nlohmann takes a NUL for the end of the text.
   if (text.find('\0') != std::string_view::npos) return std::nullopt;
