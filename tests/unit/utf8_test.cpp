@@ -30,6 +30,11 @@ TEST(Utf8, countsCodePointsAndJavaScriptUnits) {
   EXPECT_EQ(utf8::code_points("aé€😀"), 4U);
   EXPECT_EQ(utf8::utf16_units("aé€😀"), 5U);
   EXPECT_EQ(utf8::code_points("e\u0301"), 2U);
+  std::string title;
+  for (int i = 0; i < 200; ++i) title += "\U0001F600";
+  EXPECT_EQ(utf8::code_points(title), 200U);
+  EXPECT_EQ(utf8::utf16_units(title), 400U);
+  EXPECT_EQ(utf8::code_points(title + "\u0301"), 201U);
 }
 
 TEST(Utf8, knowsEveryWhiteSpaceCharacter) {
