@@ -181,9 +181,10 @@ export async function inWindow(options, act) {
 }
 
 // A scenario of the specification: one test for each size, each with a person of its own (`person:
-// false`: without), and with axe in the state that it ends in (`axe: false`: without).
+// false`: without), and with axe in the state that it ends in (`axe: false`: a matter of the network
+// alone, so one size and no axe).
 export function scenario(name, options, act) {
-  const { sizes = [SMALL, WIDE], person = true, axe = true, ...rest } = options
+  const { person = true, axe = true, sizes = axe ? [SMALL, WIDE] : [WIDE], ...rest } = options
   for (const size of sizes)
     test(`${name} (${size.width} px)`, async () => {
       const somebody = person ? await Person.create() : undefined

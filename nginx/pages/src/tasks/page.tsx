@@ -1,6 +1,6 @@
 // The page of tasks: heading, add form, toolbar, list, and the editor when the address names a task.
 import { useEffect, useRef } from 'preact/hooks'
-import { announce } from '../core/announce'
+import { announce, spoken } from '../core/announce'
 import { t } from '../core/i18n'
 import * as list from '../core/list'
 import { leaveTo, path } from '../core/router'
@@ -24,10 +24,12 @@ export function TasksPage() {
   const lastSaid = useRef('')
   useEffect(() => {
     if (!settled) return
+    const before = spoken.peek()
     const timer = setTimeout(() => {
       const now = t('said.count', { n: list.found.peek() })
       const about = `${search} ${status} ${now}`
-      if (about !== lastSaid.current) announce(now)
+      // What the person did meanwhile matters more.
+      if (about !== lastSaid.current && spoken.peek() === before) announce(now)
       lastSaid.current = about
     }, 700)
     return () => clearTimeout(timer)
