@@ -1,7 +1,7 @@
 // Contract tasks-api, section 3; RFC 8725: who may call.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { b64, now, origin, randomId, request, secret, sign, someone, sql } from './harness.mjs';
 
 const user = `u-${randomId()}`;
@@ -150,6 +150,9 @@ function tableKey(alg, options = {}) {
   };
   return { kid, jwk, publicKey, sign: signer };
 }
+
+// No other test, and no Better Auth server, is to meet these keys.
+after(() => sql(`DELETE FROM jwks WHERE "privateKey" = '"none"'`));
 
 const there = (more = {}) => claims({ iss: origin, aud: origin, ...more });
 
