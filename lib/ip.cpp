@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdio>
 #include <vector>
 
 namespace ip {
@@ -31,21 +30,20 @@ std::optional<Bytes> parsed(std::string_view text) {
 }
 
 std::string written(const Bytes& address) {
-  std::array<char, 48> text{};
+  std::string text;
   if (is_v4(address)) {
-    std::snprintf(text.data(), text.size(), "%d.%d.%d.%d", address[12], address[13], address[14],
-                  address[15]);
-    return text.data();
+    for (std::size_t i = kMappedBits / 8; i < address.size(); ++i)
+      text.append(text.empty() ? "" : ".").append(std::to_string(address[i]));
+    return text;
   }
-  std::string result;
-  for (std::size_t i = 0; i < address.size(); i += 2) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  for (std::size_t i = 0; i < address.size(); ++i) {
     // A household or a host has a whole /64, so only its prefix tells clients apart.
-    const bool is_kept = i < 8;
-    std::snprintf(text.data(), text.size(), "%s%02x%02x", i == 0 ? "" : ":",
-                  is_kept ? address[i] : 0, is_kept ? address[i + 1] : 0);
-    result += text.data();
+    const unsigned char byte = i < 8 ? address[i] : 0;
+    if (i > 0 && i % 2 == 0) text += ':';
+    text.append({kDigits[byte >> 4], kDigits[byte & 15]});
   }
-  return result;
+  return text;
 }
 
 bool is_in_block(const Bytes& address, std::string_view entry) {
