@@ -34,7 +34,7 @@ LIBRARY  := $(OUT)/libtodo.a
 ROUTED   := $(filter-out $(OUT)/handlers/fallback,$(PROGRAMS))
 ROUTES   := $(OUT)/routes.tsv
 
-# Run as a program that make starts, so that a fresh machine has its compiler before the first rule.
+# Installed before the first rule is tried, so that a fresh machine has its compiler.
 PACKAGES_OF_GOAL := build $(if $(filter run start test,$(MAKECMDGOALS)),run) \
                     $(if $(filter test,$(MAKECMDGOALS)),test) $(if $(filter lint,$(MAKECMDGOALS)),lint test)
 ifneq ($(filter-out clean stop status,$(or $(MAKECMDGOALS),all)),)
