@@ -69,7 +69,8 @@ TEST(Request, itsIdIsTheServersOrTheClientsIfItIsSafe) {
   EXPECT_EQ(Fake({"REQUEST_URI=/", "REQUEST_ID=abc", "HTTP_X_REQUEST_ID=def"}).request().id(),
             "abc");
   EXPECT_EQ(Fake({"REQUEST_URI=/", "HTTP_X_REQUEST_ID=d-e_f.1"}).request().id(), "d-e_f.1");
-  for (const std::string id : {"", "a b", "a\nb", "\"", std::string(65, 'a').c_str()}) {
+  for (const std::string& id :
+       std::vector<std::string>{"", "a b", "a\nb", "\"", std::string(65, 'a')}) {
     const std::string made = Fake({"REQUEST_URI=/", "HTTP_X_REQUEST_ID=" + id}).request().id();
     EXPECT_NE(made, id);
     EXPECT_EQ(made.size(), 32U);
