@@ -62,10 +62,13 @@ describe('budget', { concurrency: 2 }, () => {
       await inWindow({ person, worker: true }, async (page) => {
         const first = await measured(page, () => openTasks(page))
         t.diagnostic(`first visit ${first.bytes} B in ${first.requests.length} requests`)
-        assert.deepEqual(first.requests.map((path) => path.replace(/-[\w]+\.|\?.*/g, (part) =>
-          part[0] === '?' ? '' : '.')),
-        ['/tasks', '/assets/app.css', '/assets/app.js', '/api/auth/get-session', '/api/tasks'])
-        assert.ok(first.bytes <= 55 * KB, `${first.bytes} bytes`)
+        const names = first.requests.map((path) => path.replace(/-[\w]+\.|\?.*/g, (part) =>
+          part[0] === '?' ? '' : '.'))
+        assert.deepEqual(names.slice(0, 5),
+          ['/tasks', '/assets/app.css', '/assets/app.js', '/api/auth/get-session', '/api/tasks'])
+        // The second script is asked for when the page is idle, which may be before we look.
+        assert.deepEqual(names.slice(5).filter((name) => name !== '/assets/more.js'), [])
+        assert.ok(first.bytes <= 63 * KB, `${first.bytes} bytes`)
         await page.evaluate(() => navigator.serviceWorker.ready)
         await page.waitForFunction(() => navigator.serviceWorker.controller)
         const again = await measured(page, async () => {
