@@ -1,4 +1,5 @@
 // What the tests through nginx share: requests as they are on the wire, tokens, the database.
+import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import http from 'node:http';
@@ -81,6 +82,22 @@ export function someone(id = `u-${randomId()}`) {
       return answer.json;
     },
   };
+}
+
+// Is `answer` an error as tasks-api 2.4 and 2.5 describe it?
+export function assertError(answer, status, code, why) {
+  assert.equal(answer.status, status, `${why}: ${answer.text}`);
+  assert.match(answer.headers['content-type'], /^application\/json/, why);
+  const { error, message, detail, details, ...others } = answer.json;
+  assert.equal(error, code, why);
+  assert.ok(typeof message === 'string' && message.length > 0, why);
+  assert.equal(detail, message, why);
+  assert.deepEqual(others, {}, why);
+  if (status !== 422) return assert.ok(!('details' in answer.json), why);
+  assert.ok(details.errors.length > 0, why);
+  assert.deepEqual([details.field, details.constraint], [details.errors[0].field, details.errors[0].constraint], why);
+  for (const fault of details.errors) assert.equal(typeof details[fault.field], 'string', why);
+  return undefined;
 }
 
 // Runs SQL; resolves to its rows as text, columns separated by '|'. :'name' is a value.

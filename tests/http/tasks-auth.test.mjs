@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import { after, test } from 'node:test';
-import { b64, now, origin, randomId, request, secret, sign, someone, sql } from './harness.mjs';
+import { assertError, b64, base, now, origin, randomId, raw, request, secret, sign, signUp, someone, sql, tokenOf } from './harness.mjs';
 
 const user = `u-${randomId()}`;
 const claims = (more = {}) => ({ sub: user, exp: now() + 600, ...more });
@@ -11,15 +11,26 @@ const bearer = (token, path) => get(`Bearer ${token}`, path);
 
 async function refused(token, why) {
   const answer = await bearer(token);
-  assert.equal(answer.status, 401, why);
-  assert.equal(answer.json.error, 'unauthorized');
+  assertError(answer, 401, 'unauthorized', why);
   assert.equal(answer.headers['www-authenticate'], 'Bearer error="invalid_token"');
+  assert.equal(answer.text, (await bearer('x')).text, 'nothing tells one bad token from another');
   assert.equal(answer.headers['cache-control'], 'no-store');
 }
 
 async function accepted(token, why) {
   const answer = await bearer(token);
   assert.equal(answer.status, 200, `${why}: ${answer.text}`);
+}
+
+// Calls `check` with each operation on a task of `user`, which must be unchanged at the end.
+async function onEveryRoute(check) {
+  const task = await someone(user).create();
+  const rows = () => sql("SELECT * FROM task WHERE user_id = :'user' ORDER BY id", { user });
+  const before = rows();
+  const one = `/api/${user}/tasks/${task.id}`;
+  for (const [method, path, body] of [['GET', '/api/tasks'], ['HEAD', '/api/tasks'], ['POST', '/api/tasks', { title: 'planted' }], ['GET', one], ['HEAD', one],
+    ['PUT', one, { title: 'changed' }], ['PATCH', one, { title: 'changed' }], ['DELETE', one], ['PATCH', `${one}/complete`], ['POST', `${one}/toggle`]]) await check(method, path, body);
+  assert.equal(rows(), before);
 }
 
 test('without a bearer token, every task route is 401 and says which scheme it wants', async () => {
@@ -81,12 +92,21 @@ test('a wrong signature, algorithm or form is refused on every task route', asyn
     'white space': `${head}. ${body}.${signature}`,
   };
   for (const [why, token] of Object.entries(bad)) await refused(token, why);
-  for (const [method, path] of [['GET', '/api/tasks'], ['POST', '/api/tasks'], ['GET', '/api/tasks/1'], ['PUT', '/api/tasks/1'],
-    ['PATCH', '/api/tasks/1'], ['DELETE', '/api/tasks/1'], ['PATCH', '/api/tasks/1/complete']]) {
-    for (const why of ['another secret', 'none', 'changed payload']) {
-      const answer = await request(method, path, { token: bad[why], body: method === 'GET' ? undefined : { title: 'x' } });
+  bad.expired = sign(claims({ exp: now() - 1 }));
+  bad['without exp'] = sign(claims({ exp: undefined }));
+  await onEveryRoute(async (method, path, body) => {
+    for (const [why, token] of Object.entries(bad)) {
+      const answer = await request(method, path, { token, body });
       assert.equal(answer.status, 401, `${why} ${method} ${path}`);
     }
+  });
+});
+
+test('two Authorization headers are refused, whichever of them is good', async () => {
+  const [good, other] = [sign(claims()), tokenOf('another')];
+  for (const tokens of [[good, other], [good, 'x'], ['x', good], [good, good]]) {
+    const lines = tokens.map((token) => `Authorization: Bearer ${token}\r\n`).join('');
+    assert.match(await raw(`GET /api/tasks HTTP/1.1\r\nHost: ${base.host}\r\n${lines}Connection: close\r\n\r\n`), /^HTTP\/1\.1 (400|401) /);
   }
 });
 
@@ -170,6 +190,17 @@ for (const alg of ['EdDSA', 'ES256', 'RS256', 'PS256']) {
   });
 }
 
+test('the token that a signed-in user gets is accepted for that user, the token of the session is not', async () => {
+  const member = await signUp();
+  const { json } = await member.get('token');
+  // The first such token makes the key, and the tests above have just asked for unknown ones.
+  await keysAreReadAgain();
+  await accepted(json.token, 'of /token');
+  assert.equal((await request('POST', '/api/tasks', { token: json.token, body: { title: 'x' } })).json.user_id, member.id);
+  await refused(member.token, 'session token');
+  await refused(decodeURIComponent(member.cookie.split('=')[1].split(';')[0]), 'signed cookie');
+});
+
 test('the algorithm belongs to the key: neither the header nor the public key as a secret can change it', async () => {
   const ed = tableKey('EdDSA');
   const rsa = tableKey('RS256');
@@ -183,6 +214,21 @@ test('the algorithm belongs to the key: neither the header nor the public key as
   }
   await refused(rsa.sign(there(), { header: { alg: 'PS256' } }), 'PS256 under an RS256 key');
   await refused(ec.sign(there(), { der: true }), 'DER signature');
+});
+
+test('a token of a table key opens every task route, and a forged one none', async () => {
+  const key = tableKey('EdDSA');
+  const stranger = tableKey('EdDSA');
+  await keysAreReadAgain();
+  const token = key.sign(there());
+  const task = (await request('POST', '/api/tasks', { token, body: { title: 'x' } })).json;
+  assert.equal(task.user_id, user);
+  const one = `/api/tasks/${task.id}`;
+  for (const [method, path, status, body] of [['GET', '/api/tasks', 200], ['GET', one, 200], ['PUT', one, 200, {}], ['PATCH', one, 200, {}], ['PATCH', `${one}/complete`, 200], ['DELETE', one, 204]]) {
+    assert.equal((await request(method, path, { token, body })).status, status, `${method} ${path}`);
+  }
+  const forged = stranger.sign(there(), { header: { kid: key.kid } });
+  await onEveryRoute(async (method, path, body) => assert.equal((await request(method, path, { token: forged, body })).status, 401, `${method} ${path}`));
 });
 
 test('a row without alg is EdDSA; an unsafe, garbled or long expired row is no key', async () => {

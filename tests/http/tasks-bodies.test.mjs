@@ -1,7 +1,7 @@
 // Contract tasks-api, sections 4 and 5: what a body may be, and which texts are kept.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { raw, base, request, someone } from './harness.mjs';
+import { assertError, raw, base, request, someone } from './harness.mjs';
 
 const user = someone();
 const create = (body, headers = {}) => user.send('POST', '/api/tasks', { body, headers });
@@ -56,11 +56,11 @@ test('an empty body is 422 where one is needed', async () => {
 
 test('a body on GET, HEAD and DELETE is ignored, whatever it is, up to the limit', async () => {
   const task = await user.create();
-  for (const method of ['GET', 'DELETE']) {
+  for (const method of ['GET', 'HEAD', 'DELETE']) {
     const answer = await user.send(method, `/api/tasks/${task.id}`, { body: '{not json', headers: { 'content-type': 'text/plain' } });
     assert.ok([200, 204].includes(answer.status), `${method} ${answer.status}`);
   }
-  assert.equal((await user.send('GET', '/api/tasks', { body: 'x'.repeat(131073) })).status, 413);
+  for (const method of ['GET', 'DELETE']) assertError(await user.send(method, `/api/tasks/${task.id}`, { body: 'x'.repeat(131073) }), 413, 'payload_too_large', method);
 });
 
 test('a body of the limit is read, one byte more is 413 in JSON, by length and while reading', async () => {
@@ -135,6 +135,40 @@ test('U+0000 is 422 no_nul, half of a surrogate pair is 422 well_formed_unicode'
     await refused(body('a\\u0000b'), 422, { field, constraint: 'no_nul' });
     for (const half of ['\\ud800', '\\udc00', 'a\\ud800b', '\\ud83dx', '\\ude00\\ud83d']) await refused(body(half), 422, { field, constraint: 'well_formed_unicode' });
   }
+});
+
+test('a body is refused by update and completion as by creation, and changes nothing', async () => {
+  const owner = someone();
+  const task = await owner.create();
+  const routes = [['POST', '/api/tasks'], ...['PUT', 'PATCH'].map((method) => [method, `/api/tasks/${task.id}`]),
+    ...['PATCH', 'POST', 'PUT'].flatMap((method) => ['complete', 'toggle'].map((action) => [method, `/api/tasks/${task.id}/${action}`]))];
+  const good = '{"title":"new","completed":true}';
+  for (const [method, path] of routes) {
+    for (const [body, headers, status, code] of [[good, { 'content-type': 'text/plain' }, 415, 'unsupported_media_type'], [good, { 'content-type': 'application/json; charset=utf-16' }, 415, 'unsupported_media_type'],
+      [good, { 'content-encoding': 'gzip' }, 415, 'unsupported_media_type'], [good.padEnd(131073), {}, 413, 'payload_too_large'], ['{', {}, 400, 'validation_error'],
+      [Buffer.from('7b2261223a22ff227d', 'hex'), {}, 400, 'validation_error'], [`{"a":${'['.repeat(32)}${']'.repeat(32)}}`, {}, 400, 'validation_error'],
+      ['{"a":1e400}', {}, 400, 'validation_error'], ['   ', {}, 400, 'validation_error'], ['[]', {}, 422, 'validation_error'], ['null', {}, 422, 'validation_error']]) {
+      assertError(await owner.send(method, path, { body, headers }), status, code, `${method} ${path} ${String(body).slice(0, 40)}`);
+    }
+  }
+  assert.deepEqual((await owner.send('GET', '/api/tasks')).json, [task]);
+});
+
+test('the rules for texts hold for an update as for a creation', async () => {
+  const task = await user.create({ title: 'old', description: 'old' });
+  const update = (body) => user.send('PUT', `/api/tasks/${task.id}`, { body });
+  for (const [body, field, constraint] of [[{ title: ' \u3000' }, 'title', 'min_length=1, max_length=200'], [{ title: 'x'.repeat(201) }, 'title', 'min_length=1, max_length=200'],
+    [{ title: 'a\u0000' }, 'title', 'no_nul'], ['{"title":"\\ud800"}', 'title', 'well_formed_unicode'], [{ description: 'x'.repeat(5001) }, 'description', 'max_length=5000'],
+    [{ description: '\u0000' }, 'description', 'no_nul'], ['{"description":"\\udfff"}', 'description', 'well_formed_unicode']]) {
+    const answer = await update(body);
+    assertError(answer, 422, 'validation_error', JSON.stringify(body).slice(0, 60));
+    assert.deepEqual([answer.json.details.field, answer.json.details.constraint], [field, constraint]);
+  }
+  assert.deepEqual((await user.send('GET', `/api/tasks/${task.id}`)).json, task);
+  const kept = { title: '😀'.repeat(200), description: `  ${'é'.repeat(4996)}  ` };
+  assert.equal((await update(kept)).status, 200);
+  const { title, description } = (await user.send('GET', `/api/tasks/${task.id}`)).json;
+  assert.deepEqual({ title, description }, kept);
 });
 
 test('two Content-Length headers, or one beside chunks, never reach a handler as a body', async () => {

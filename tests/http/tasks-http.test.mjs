@@ -1,7 +1,7 @@
 // Contract tasks-api, section 9: methods, CORS, caching.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { base, origin, raw, request, someone, trusted } from './harness.mjs';
+import { assertError, base, origin, raw, request, someone, trusted } from './harness.mjs';
 
 const user = someone();
 
@@ -32,6 +32,7 @@ test('HEAD is GET without its body', async () => {
     assert.equal(head.text, '');
     const fields = ({ headers }) => Object.fromEntries(Object.entries(headers).filter(([name]) => !['date', 'x-request-id'].includes(name)));
     assert.deepEqual(fields(head), fields(get), path);
+    assert.equal(head.headers['content-length'], String(Buffer.byteLength(get.text)), path);
   }
 });
 
@@ -101,8 +102,37 @@ test('a request that nginx refuses itself is answered in JSON', async () => {
   const long = await request('GET', `/api/${'x'.repeat(20000)}`);
   assert.equal(long.status, 414);
   assert.equal(long.json.error, 'validation_error');
-  const header = await request('GET', '/api/tasks', { headers: { 'x-big': 'x'.repeat(20000) } }).catch(() => undefined);
-  assert.ok(header === undefined || (header.status === 400 && header.json.error === 'validation_error'));
+  for (const bytes of [`GET /api/tasks HTTP/1.1\r\nHost: ${base.host}\r\nX-Big: ${'x'.repeat(20000)}\r\nConnection: close\r\n\r\n`, 'GET /api/tasks HTTP/1.1\r\nConnection: close\r\n\r\n', 'GARBAGE\r\n\r\n']) {
+    const answer = await raw(bytes);
+    assert.match(answer, /^HTTP\/1\.1 400 /, bytes.slice(0, 60));
+    assert.match(answer, /\r\nContent-Type: application\/json\r\n/);
+    assert.equal(JSON.parse(answer.split('\r\n\r\n')[1]).error, 'validation_error');
+  }
+});
+
+test('each error has the form of the contract', async () => {
+  const big = 'x'.repeat(131073);
+  for (const [status, code, answer] of [[400, 'validation_error', await user.send('POST', '/api/tasks', { body: '{' })], [401, 'unauthorized', await request('GET', '/api/tasks')],
+    [401, 'unauthorized', await request('GET', '/api/tasks', { token: 'x' })], [404, 'not_found', await user.send('GET', '/api/tasks/99999999')], [404, 'not_found', await user.send('GET', '/api/nothing')],
+    [405, 'method_not_allowed', await user.send('PUT', '/api/tasks')], [413, 'payload_too_large', await user.send('POST', '/api/tasks', { body: big })],
+    [415, 'unsupported_media_type', await user.send('POST', '/api/tasks', { body: 'x', headers: { 'content-type': 'text/plain' } })], [422, 'validation_error', await user.send('POST', '/api/tasks', { body: {} })],
+    [422, 'validation_error', await user.send('GET', '/api/tasks?limit=0')], [422, 'validation_error', await user.send('GET', '/api/tasks/abc')]]) assertError(answer, status, code, `${status}`);
+});
+
+test('only a GET or HEAD that succeeds may be kept, and a 204 has no length', async () => {
+  const task = await user.create();
+  const one = `/api/tasks/${task.id}`;
+  for (const [method, path, body, kept] of [['GET', one, undefined, true], ['HEAD', one, undefined, true], ['HEAD', '/api/tasks', undefined, true], ['PUT', one, {}], ['PATCH', one, {}], ['PATCH', `${one}/complete`],
+    ['OPTIONS', one], ['PUT', one, { title: '' }], ['POST', one], ['DELETE', one], ['DELETE', one], ['GET', one]]) {
+    const answer = await user.send(method, path, { body });
+    const why = `${method} ${path} ${answer.status}`;
+    assert.equal(answer.headers['cache-control'], kept ? 'private, no-cache' : 'no-store', why);
+    assert.equal(answer.headers['x-content-type-options'], 'nosniff', why);
+    assert.match(answer.headers['x-request-id'], /./, why);
+    assert.match(answer.headers.vary, /Origin/, why);
+    if (answer.status === 204) assert.equal(answer.headers['content-length'], undefined, why);
+  }
+  assert.equal((await request('GET', '/api/tasks')).headers['cache-control'], 'no-store');
 });
 
 test('a header with line breaks in a value of ours cannot be made', async () => {

@@ -1,7 +1,7 @@
 // Contract tasks-api, section 7: the list and its parameters.
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { someone, sql } from './harness.mjs';
+import { assertError, someone, sql } from './harness.mjs';
 
 const user = someone();
 const titles = ['Banana', 'apple', 'Éclair', 'cherry %', 'über_weg', 'back\\slash', 'zebra'];
@@ -99,6 +99,31 @@ test('limit, offset and page cut the list, and Link leads through it', async () 
   assert.deepEqual(seen, newest);
 });
 
+test('Link names first, prev, next and last as far as they exist, with the parameters kept', async () => {
+  const links = async (query) => Object.fromEntries([...(await list(query)).headers.link.matchAll(/<([^>]*)>; rel="(\w+)"/g)].map(([, target, relation]) => [relation, target]));
+  const path = (place) => `/api/tasks?limit=2&search=about+&status=all&x=%26&${place}`;
+  const query = '?limit=2&search=about%20&status=all&x=%26';
+  assert.deepEqual(await links(query), { first: path('offset=0'), next: path('offset=2'), last: path('offset=6') });
+  assert.deepEqual(await links(`${query}&offset=2`), { first: path('offset=0'), prev: path('offset=0'), next: path('offset=4'), last: path('offset=6') });
+  assert.deepEqual(await links(`${query}&page=4`), { first: path('page=1'), prev: path('page=3'), last: path('page=4') });
+  assert.equal((await list('?offset=2')).headers.link, undefined);
+});
+
+test('a filter and a search count their matches, not what is shown', async () => {
+  for (const [query, total] of [['status=done', 3], ['completed=0&limit=1', 4], ['search=about&limit=2&offset=1', 7], ['search=nothing', 0], ['status=done&completed=false', 0]]) {
+    assert.equal((await list(`?${query}`)).headers['x-total-count'], String(total), query);
+  }
+});
+
+test('a search has at most 200 characters, counted without the white space around it', async () => {
+  const long = '😀'.repeat(200);
+  const finder = someone();
+  const task = await finder.create({ title: long });
+  for (const text of [long, ` ${long} `]) assert.deepEqual((await finder.send('GET', `/api/tasks?search=${encodeURIComponent(text)}`)).json, [task]);
+  assert.deepEqual((await finder.send('GET', '/api/tasks?search=%20%09')).json, [task], 'white space alone is no filter');
+  assertError(await finder.send('GET', `/api/tasks?q=${encodeURIComponent(`${long}x`)}`), 422, 'validation_error', '201');
+});
+
 test('updated_since takes an RFC 3339 time', async () => {
   assert.deepEqual(await names('?updated_since=2026-01-31T23:58:00Z'), newest.slice(4));
   assert.deepEqual(await names('?updated_since=2026-02-01T04:58:00%2B05:00'), newest.slice(4));
@@ -129,7 +154,7 @@ test('a value that is not listed is 422 and names the parameter as it was sent',
     ['order=down', 'order'], ['limit=0', 'limit', 'min=1, max=500'], ['limit=501', 'limit', 'min=1, max=500'], ['per_page=x', 'per_page'], ['limit=1.5', 'limit'],
     ['offset=-1', 'offset'], ['skip=2147483648', 'skip'], ['page=0', 'page'], ['page=1&offset=1', 'page'], ['envelope=x', 'envelope'], [`search=${'x'.repeat(201)}`, 'search', 'max_length=200']]) {
     const answer = await user.send('GET', `/api/tasks?${query}`);
-    assert.equal(answer.status, 422, query);
+    assertError(answer, 422, 'validation_error', query);
     assert.equal(answer.json.details.field, field, query);
     if (constraint) assert.equal(answer.json.details.constraint, constraint);
   }
@@ -142,9 +167,16 @@ test('1000 tasks of one moment come in one order, whole and by pages', async () 
   const whole = (await many.send('GET', '/api/tasks')).json.map((task) => task.id);
   assert.equal(whole.length, 1000);
   assert.deepEqual(whole, [...whole].sort((a, b) => b - a));
-  for (const sort of ['created', 'updated', 'title', 'completed']) {
+  for (const sort of ['created', 'updated', 'completed', 'created:asc', '-completed']) {
     const paged = [];
     for (let page = 1; page <= 4; page += 1) paged.push(...(await many.send('GET', `/api/tasks?limit=250&page=${page}&sort=${sort}`)).json.map((task) => task.id));
-    assert.equal(new Set(paged).size, 1000, sort);
+    assert.deepEqual(paged, whole, `ties in ${sort} go by id, newest first`);
   }
+  const byTitle = (await many.send('GET', '/api/tasks?sort=title')).json.map((task) => task.id);
+  assert.equal(new Set(byTitle).size, 1000);
+  const pages = await Promise.all([0, 400, 800].map((offset) => many.send('GET', `/api/tasks?sort=title&limit=400&offset=${offset}`)));
+  assert.deepEqual(pages.flatMap((page) => page.json.map((task) => task.id)), byTitle);
+  assert.equal((await many.send('GET', '/api/tasks?limit=500')).json.length, 500);
+  assert.deepEqual((await many.send('GET', '/api/tasks?page=3')).json.map((task) => task.id), whole.slice(100, 150), 'a page has 50 without a limit');
+  assert.equal((await many.send('GET', '/api/tasks?page=2147483647&limit=500')).text, '[]');
 });

@@ -1,7 +1,7 @@
 // Contract tasks-api, sections 1, 1.1 and 8: which paths are which resource.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { request, someone, tokenOf } from './harness.mjs';
+import { assertError, base, raw, request, someone, tokenOf } from './harness.mjs';
 
 test('every form of a collection is the same resource, with and without a slash at the end', async () => {
   const user = someone();
@@ -36,16 +36,14 @@ test('a path that is not exactly a resource is 404, before any token is asked fo
     '/api/../api/tasks', '/api/u/../tasks', '/api/./tasks', '/api/Tasks', '/api/tasks/1/2', '/api/nothing',
     '/api/tasks/1/complete/2', '/api/users/tasks/1/2', '/api', '/api/', '/api/v2/u/tasks']) {
     const answer = await request('GET', path);
-    assert.ok(answer.status === 404, `${path}: ${answer.status}`);
-    assert.equal(answer.json?.error, 'not_found', path);
+    assertError(answer, 404, 'not_found', path);
   }
 });
 
 test('a bad escape, a NUL or bytes that are not UTF-8 in a path are 400', async () => {
   for (const path of ['/api/%zz/tasks', '/api/%4/tasks', '/api/u%00/tasks', '/api/%ff/tasks', '/api/%C0%AF/tasks']) {
     const answer = await request('GET', path);
-    assert.equal(answer.status, 400, path);
-    assert.equal(answer.json.error, 'validation_error', path);
+    assertError(answer, 400, 'validation_error', path);
   }
 });
 
@@ -62,6 +60,31 @@ test('a segment is decoded once, after splitting: an encoded slash, percent, plu
   assert.equal((await request('GET', '/api/a+b/tasks', { token: tokenOf('a b') })).status, 401);
 });
 
+test('the target is cut at the first question mark, and an absolute one means the same', async () => {
+  const user = someone();
+  const task = await user.create();
+  for (const path of ['/api/tasks?', '/api/tasks/?x=1', '/api/tasks?a?b/c']) assert.deepEqual((await user.send('GET', path)).json, [task], path);
+  const answer = await raw(`GET ${base.origin}/api/tasks HTTP/1.1\r\nHost: ${base.host}\r\nAuthorization: Bearer ${user.token}\r\nConnection: close\r\n\r\n`);
+  assert.match(answer, /^HTTP\/1\.1 200/);
+  assert.ok(answer.endsWith(JSON.stringify([task])));
+});
+
+test('bytes of a path that are not escaped are read as they are', async () => {
+  const line = (id, token) => raw(Buffer.concat([Buffer.from('GET /api/'), id, Buffer.from(`/tasks HTTP/1.1\r\nHost: ${base.host}\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`)]));
+  assert.match(await line(Buffer.from('é'), tokenOf('é')), /^HTTP\/1\.1 200/);
+  assert.match(await line(Buffer.from([0xff]), tokenOf('é')), /^HTTP\/1\.1 400/);
+});
+
+test('/api/v1/tasks is the collection of a user called "v1" for that user, and the caller\'s own for all others', async () => {
+  const named = someone('v1');
+  const other = someone();
+  const [task, own] = [await named.create(), await other.create()];
+  assert.equal((await named.send('GET', `/api/v1/tasks/${task.id}`)).json.user_id, 'v1');
+  assert.deepEqual((await other.send('GET', '/api/v1/tasks')).json, [own]);
+  assert.equal((await other.send('GET', `/api/v1/tasks/${task.id}`)).status, 404);
+  assert.equal((await other.send('GET', '/api/users/v1/tasks')).status, 401);
+});
+
 test('/api/tasks/tasks is the collection of a user called "tasks", and the task "tasks" for all others', async () => {
   const named = someone('tasks');
   assert.equal((await named.send('GET', '/api/tasks/tasks')).status, 200);
@@ -74,8 +97,7 @@ test('an id that no task can have is 404', async () => {
   const user = someone();
   for (const id of ['0', '-5', '9223372036854775807', '9223372036854775808', '1'.repeat(40), '00', '-0']) {
     const answer = await user.send('GET', `/api/tasks/${id}`);
-    assert.equal(answer.status, 404, id);
-    assert.equal(answer.json.error, 'not_found');
+    assertError(answer, 404, 'not_found', id);
   }
 });
 
@@ -90,7 +112,7 @@ test('an id that is no number is 422 on every method, and only after authenticat
   for (const id of ['abc', '1.0', '1e3', '%201', '+1', '0x1', '%D9%A1', '3f2504e0-4f89-41d3-9a0c-0305e82c3301', '--1', '-', '1%202']) {
     for (const [method, path, body] of [['GET', ''], ['PUT', '', {}], ['PATCH', '', {}], ['DELETE', ''], ['PATCH', '/complete']]) {
       const answer = await user.send(method, `/api/tasks/${id}${path}`, { body });
-      assert.equal(answer.status, 422, `${method} ${id}`);
+      assertError(answer, 422, 'validation_error', `${method} ${id}`);
       assert.equal(answer.json.details.field, 'task_id');
       assert.equal(answer.json.details.constraint, 'type=integer');
     }
@@ -105,7 +127,7 @@ test('liveness and readiness need no token', async () => {
     assert.deepEqual(answer.json, { status: 'healthy' });
     assert.equal((await request('HEAD', path)).status, 200);
   }
-  for (const path of ['/ready', '/api/ready']) {
+  for (const path of ['/ready', '/api/ready', '/ready/', '/api/ready/']) {
     const answer = await request('GET', path);
     assert.equal(answer.status, 200, path);
     assert.equal(answer.json.status, 'ready');

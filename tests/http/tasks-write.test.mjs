@@ -165,3 +165,29 @@ test('an update against a delete never revives the task', async () => {
     assert.equal((await user.send('GET', `/api/tasks/${task.id}`)).status, 404);
   }
 });
+
+test('of two updates at once the later one counts whole, and both are 200', async () => {
+  const user = someone();
+  const task = await user.create();
+  for (let round = 0; round < 10; round += 1) {
+    const bodies = ['a', 'b', 'c', 'd'].map((word) => ({ title: `${word}${round}`, description: `${word}${round}` }));
+    const answers = await Promise.all(bodies.map((body) => user.send('PUT', `/api/tasks/${task.id}`, { body })));
+    answers.forEach((answer, n) => {
+      assert.equal(answer.status, 200);
+      assert.deepEqual([answer.json.title, answer.json.description], [bodies[n].title, bodies[n].description]);
+    });
+    const last = (await user.send('GET', `/api/tasks/${task.id}`)).json;
+    assert.equal(last.title, last.description);
+    assert.ok(answers.some((answer) => answer.json.title === last.title && answer.json.updated_at === last.updated_at));
+  }
+});
+
+test('what was answered is there for whoever asks next, on every process', async () => {
+  const user = someone();
+  const task = await user.create();
+  for (let n = 0; n < 10; n += 1) {
+    const written = (await user.send('PUT', `/api/tasks/${task.id}`, { body: { title: `n${n}` } })).json;
+    const reads = await Promise.all(Array.from({ length: 6 }, (_, k) => user.send('GET', k % 2 ? '/api/tasks' : `/api/tasks/${task.id}`)));
+    for (const read of reads) assert.deepEqual([read.json].flat(), [written]);
+  }
+});
