@@ -17,20 +17,22 @@
 
 namespace {
 
-// The same statement whether or not somebody has the address: it writes a row and commits either
-// way, so that its time does not tell.
+// The same work whether or not somebody has the address, so that its time does not tell: without a
+// user, a token that is sent to nobody and belongs to nobody, and a mail that the mailer drops.
 constexpr char kRequest[] =
-    "WITH u AS (SELECT id, name, email FROM \"user\" WHERE email = $1"
+    "WITH u AS ("
+    "  SELECT found.id, found.name, found.email"
+    "    FROM (SELECT) always LEFT JOIN \"user\" found ON found.email = $1"
     "), v AS ("
     "  INSERT INTO verification (id, identifier, value, \"expiresAt\", \"createdAt\", "
     "\"updatedAt\")"
-    "  SELECT $2, 'reset-password:' || $3::text, u.id, " NOW_MS
-    " + interval '3600 seconds', " NOW_MS ", " NOW_MS
+    "  SELECT $2, 'reset-password:' || $3::text, COALESCE(u.id, ''),"
+    "         " NOW_MS " + interval '3600 seconds', " NOW_MS ", " NOW_MS
     "    FROM u"
     ") " QUEUE_MAIL
     "SELECT CASE WHEN u.id IS NULL THEN 'none' ELSE 'reset-password' END,"
-    "       COALESCE(u.email, ''), COALESCE(u.name, ''), $4"
-    "  FROM (SELECT) always LEFT JOIN u ON true";
+    "       COALESCE(u.email, $1), COALESCE(u.name, ''), $4"
+    "  FROM u";
 
 constexpr char kIsValid[] =
     "SELECT id FROM verification"
