@@ -77,8 +77,8 @@ http::Response remove(const http::Request& request, db::Connection& database) {
   const auto password = body.optional_text("password");
   const auto token = body.optional_text("token");
   body.check();
-  if (settings.delete_user == Mode::off) throw http::Error::empty(404);
   const session::Current current = session::require(request, database);
+  if (settings.delete_user == Mode::off) throw http::Error::empty(404);
 
   if (password) {
     const auto hash = user::password_hash(current.user.id, database);
@@ -103,11 +103,12 @@ http::Response callback(const http::Request& request, db::Connection& database) 
   if (request.settings().delete_user == env::Settings::DeleteUser::off)
     throw http::Error::auth(404, "NOT_FOUND", "Not found");
   const auto url = form::callback_url(request);
+  const std::string token = form::query_text(request, "token");
   const session::Found found = session::find(request, database);
   if (!found.current)
     throw http::Error::auth(404, "FAILED_TO_GET_USER_INFO", "Failed to get user info");
 
-  spend(request.query().value("token").value_or(""), found.current->user, database);
+  spend(token, found.current->user, database);
   http::Response response = deleted(request, found.current->user, database);
   if (!url) return response;
   http::Response redirect = http::Response::redirect(*url);

@@ -129,11 +129,7 @@ http::Response change(const http::Request& request, const mail::Token& token,
 
 http::Response verify(const http::Request& request, db::Connection& database) {
   form::callback_url(request);  // an address that is not trusted is refused before all else
-  const auto text = request.query().value("token");
-  if (!text)
-    throw http::Error::auth(400, "VALIDATION_ERROR",
-                            "[query.token] Invalid input: expected string, received undefined");
-  const auto verified = mail::verify(*text, request);
+  const auto verified = mail::verify(form::query_text(request, "token"), request);
   if (const auto* refused = std::get_if<mail::Refused>(&verified))
     return answer(request,
                   *refused == mail::Refused::token_expired ? "TOKEN_EXPIRED" : "INVALID_TOKEN", "");

@@ -1,5 +1,6 @@
 #include "lib/form.h"
 
+#include <algorithm>
 #include <array>
 
 #include "lib/email.h"
@@ -95,6 +96,16 @@ constexpr std::array<UrlMember, 4> kUrlMembers{
      {"errorCallbackURL", "errorCallbackURL", "INVALID_ERROR_CALLBACK_URL"},
      {"newUserCallbackURL", "newUserCallbackURL", "INVALID_NEW_USER_CALLBACK_URL"}}};
 
+http::Error not_a_string(const UrlMember& member) {
+  return http::Error::auth(400, "", "Invalid " + std::string(member.label) + ": expected a string");
+}
+
+// How often the query has the parameter.
+std::ptrdiff_t count(const http::Query& query, std::string_view name) {
+  return std::count_if(query.pairs().begin(), query.pairs().end(),
+                       [&](const auto& pair) { return pair.first == name; });
+}
+
 void require_safe(const http::Request& request, const UrlMember& member, std::string_view url) {
   if (!url.empty() && !origin::is_safe_redirect(url, trusted_origins(request)))
     throw http::Error::auth(403, std::string(member.code), "Invalid " + std::string(member.label));
@@ -108,9 +119,7 @@ void check_urls(const http::Request& request, const json::Value& body) {
       if (&member == &kUrlMembers.front()) callback_url(request);
       continue;
     }
-    if (value->string() == nullptr)
-      throw http::Error::auth(400, "",
-                              "Invalid " + std::string(member.label) + ": expected a string");
+    if (value->string() == nullptr) throw not_a_string(member);
     require_safe(request, member, *value->string());
   }
 }
@@ -193,8 +202,21 @@ void require_login_origin(const http::Request& request) {
   }
 }
 
+std::string query_text(const http::Request& request, std::string_view name) {
+  const http::Query query = request.query();
+  const auto times = count(query, name);
+  if (times != 1)
+    throw http::Error::auth(400, "VALIDATION_ERROR",
+                            "[query." + std::string(name) +
+                                "] Invalid input: expected string, received " +
+                                (times == 0 ? "undefined" : "array"));
+  return query.value(name).value_or("");
+}
+
 std::optional<std::string> callback_url(const http::Request& request) {
-  const auto url = request.query().value("callbackURL");
+  const http::Query query = request.query();
+  if (count(query, kUrlMembers.front().name) > 1) throw not_a_string(kUrlMembers.front());
+  const auto url = query.value(kUrlMembers.front().name);
   if (url) require_safe(request, kUrlMembers.front(), *url);
   return url;
 }

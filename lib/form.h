@@ -55,7 +55,12 @@ class Body {
 // The check of section 1.6 B, which sign-up and sign-in make after the schema. Throws 403.
 void require_login_origin(const http::Request& request);
 
-// The query parameter callbackURL of a GET route: nullopt if missing or empty. Throws 403.
+// A query parameter that a GET route needs. Throws 400 VALIDATION_ERROR if it is missing, or there
+// more than once, which the reference takes for an array (section 1.3).
+std::string query_text(const http::Request& request, std::string_view name);
+
+// The query parameter callbackURL of a GET route: nullopt if missing or empty. Throws 400 if it is
+// there more than once, and 403.
 std::optional<std::string> callback_url(const http::Request& request);
 
 }  // namespace form
