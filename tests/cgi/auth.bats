@@ -74,6 +74,66 @@ cookie_of_answer() {
   [ "$status" = 401 ]
 }
 
+@test "CONTENT_LENGTH counts on the auth routes as on the others, and so does the limit of a body" {
+  unset HTTP_COOKIE
+  json='{"email":"nobody","password":"x"}'
+  try() { CONTENT_LENGTH=$1 call signin POST /api/auth/sign-in/email "${2-$json}"; }
+  for length in '' -1 "${#json}"; do
+    try "$length"
+    [ "$(field .code)" = INVALID_EMAIL ] || { echo "$length: $status $body"; false; }
+  done
+  for length in 1 0 99 1e3 0x21 -2 +33 33x ' 33'; do
+    try "$length"
+    [ "$status" = 400 ] || { echo "$length: $status"; false; }
+    [ "$(field .code)" != INVALID_EMAIL ] || { echo "$length is taken as a length"; false; }
+  done
+  for length in 131073 1000000000000000000000000000000; do
+    try "$length"
+    [ "$status" = 413 ] || { echo "$length: $status"; false; }
+  done
+  big="{\"email\":\"nobody\",\"password\":\"$(head -c 140000 /dev/zero | tr '\0' x)\"}"
+  for length in '' -1 "${#big}"; do
+    try "$length" "$big"
+    [ "$status" = 413 ]
+    [[ $body != *xxx* ]]
+  done
+  TODO_MAX_BODY_BYTES=200000 try "${#big}" "$big"
+  [ "$(field .code)" = INVALID_EMAIL ]
+}
+
+@test "an input that is closed, empty, a file or a pipe is read as what it is" {
+  unset HTTP_COOKIE
+  printf '{"email":"nobody","password":"x"}' >"$BATS_TEST_TMPDIR/body"
+  signin() {
+    AUTH_RATE_LIMIT=off REQUEST_METHOD=POST REQUEST_URI=/api/auth/sign-in/email CONTENT_TYPE=application/json \
+      CONTENT_LENGTH=$1 timeout 10 "$TODO_BIN/signin" 2>/dev/null
+  }
+  signin 33 <"$BATS_TEST_TMPDIR/body" | grep -q '"code":"INVALID_EMAIL"'
+  cat "$BATS_TEST_TMPDIR/body" | signin 33 | grep -q '"code":"INVALID_EMAIL"'
+  (printf '{"email":"nobody",'; sleep 0.3; printf '"password":"x"}') | signin 33 | grep -q '"code":"INVALID_EMAIL"'
+  signin '' </dev/null | grep -q '"code":"VALIDATION_ERROR"'
+  signin 0 <&- | grep -q '"code":"VALIDATION_ERROR"'
+  signin 33 </dev/null | grep -q '^Status: 400'
+  signin 33 <&- | grep -q '^Status: 400'
+}
+
+@test "an auth program answers only its own routes and methods" {
+  for program in signup signin signout session sessions account token jwks delete_user change_email password_reset verification error; do
+    for route in /api/auth/nothing /api/auth/ok /api/tasks /; do
+      call "$program" GET "$route"
+      [ "$status" = 404 ] || { echo "$program $route: $status"; false; }
+    done
+    call "$program" PUT /api/auth/sign-in/email '{}'
+    [ "$status" = 404 ]
+    [ -z "$body" ]
+    [[ $headers != *$'\nAllow:'* && $headers != *$'\nContent-Type:'* ]]
+  done
+  call signin POST /api/auth/sign-up/email '{}'
+  [ "$status" = 404 ]
+  call signin POST /api/auth/sign-in/email/ '{'
+  [ "$status" = 404 ]
+}
+
 @test "another base path moves every auth route" {
   AUTH_BASE_PATH=/my/auth call session GET /my/auth/get-session
   [ "$(field .user.email)" = "$EMAIL" ]

@@ -28,9 +28,44 @@ complains() {
 
 @test "any other setting that is wrong stops every program" {
   complains BETTER_AUTH_URL=nonsense
+  complains BETTER_AUTH_URL=ftp://todo.example.com
   complains JWT_ALGORITHM=none
   complains AUTH_SESSION_EXPIRES_IN=soon
   complains SMTP_URL=ftp://mail
+}
+
+@test "each setting that is wrong is named in one line, without its value, also by --check" {
+  local setting line
+  for setting in BETTER_AUTH_SECRETS=two:bad-entry-text BETTER_AUTH_SECRETS=2:short-secret-text \
+    DATABASE_URL=postgresql://user:bad-pass@[::1/db BETTER_AUTH_URL=http:// AUTH_BASE_PATH=bad-path \
+    AUTH_COOKIE_PREFIX='bad prefix' JWT_ALGORITHM=ES256 JWT_KEY_LIFETIME=-1 AUTH_AUTO_SIGN_IN=perhaps \
+    AUTH_REQUIRE_EMAIL_VERIFICATION=maybe AUTH_MIN_PASSWORD_LENGTH=0 AUTH_MAX_PASSWORD_LENGTH=1e3 \
+    AUTH_SESSION_UPDATE_AGE=1d AUTH_SESSION_FRESH_AGE=fresh AUTH_SESSION_EXPIRES_IN=0 AUTH_DELETE_USER=ask \
+    AUTH_CHANGE_EMAIL=maybe AUTH_REVOKE_SESSIONS_ON_RESET=maybe AUTH_RATE_LIMIT=slow AUTH_SECURE_COOKIES=maybe \
+    SMTP_URL=smtp://user:bad-pass@mail:99999 TODO_MAX_BODY_BYTES=1023 TODO_MAX_BODY_BYTES=99999999999999999999 \
+    TODO_ERROR_DETAIL=maybe TODO_CAMEL_CASE=maybe TODO_LIST_ENVELOPE=bag LOG_LEVEL=loud; do
+    for option in '' --check; do
+      exit_status=0
+      line=$(env "$setting" REQUEST_METHOD=GET REQUEST_URI=/health "$TODO_BIN/health" $option 2>&1 </dev/null) || exit_status=$?
+      [ "$exit_status" = 78 ] || { echo "$setting: exit $exit_status, $line"; return 1; }
+      [[ $line == "${setting%%=*} "* && $line != *$'\n'* ]] || { echo "$setting: $line"; return 1; }
+      case ${setting#*=} in
+        *bad* | *short*) [[ $line != *bad-* && $line != *short-secret* ]] || { echo "$setting: $line"; return 1; } ;;
+      esac
+    done
+  done
+  # An address that mail comes from is needed with a mail server only.
+  exit_status=0
+  line=$(SMTP_URL=smtp://localhost MAIL_FROM=nobody "$TODO_BIN/health" --check 2>&1) || exit_status=$?
+  [ "$exit_status" = 78 ] && [[ $line == MAIL_FROM\ * && $line != *nobody* ]]
+  MAIL_FROM=nobody "$TODO_BIN/health" --check
+}
+
+@test "all mistakes are said at once, a line for each" {
+  exit_status=0
+  lines=$(BETTER_AUTH_SECRET='' DATABASE_URL='' LOG_LEVEL=loud "$TODO_BIN/signin" --check 2>&1) || exit_status=$?
+  [ "$exit_status" = 78 ]
+  [ "$(printf '%s\n' "$lines" | cut -d ' ' -f 1 | sort | paste -sd,)" = BETTER_AUTH_SECRET,DATABASE_URL,LOG_LEVEL ]
 }
 
 @test "--check is silent with good settings, --route prints what routes.tsv has" {
@@ -65,11 +100,13 @@ complains() {
 }
 
 @test "an output that cannot be written is exit 1 and one line" {
-  for output in /dev/full; do
+  for program in $(routed) fallback; do
     exit_status=0
-    line=$(REQUEST_METHOD=GET REQUEST_URI=/health "$TODO_BIN/health" 2>&1 >"$output" </dev/null) || exit_status=$?
-    [ "$exit_status" = 1 ]
-    [[ $line == *'could not be written'* ]]
+    line=$(REQUEST_METHOD=GET REQUEST_URI=/nowhere "$TODO_BIN/$program" 2>&1 >/dev/full </dev/null) || exit_status=$?
+    [ "$exit_status" = 1 ] || { echo "$program: exit $exit_status"; return 1; }
+    [ "$(printf '%s\n' "$line" | grep -c 'could not be written')" -eq 1 ] || { echo "$program: $line"; return 1; }
+    # Beside the line of the log, there is only that one.
+    [ "$(printf '%s\n' "$line" | grep -vc '^{.*}$')" -le 1 ] || { echo "$program: $line"; return 1; }
   done
 }
 
@@ -90,6 +127,47 @@ complains() {
     [ "$status" = 200 ]
   done
   [ $((SECONDS - begin)) -lt 10 ]
+}
+
+@test "a database that is away or silent is 503 on every auth route within 5 seconds" {
+  email=u$RANDOM$RANDOM$RANDOM@example.com
+  call signup POST /api/auth/sign-up/email "{\"name\":\"N\",\"email\":\"$email\",\"password\":\"password123\"}"
+  HTTP_COOKIE=$(printf '%s' "$headers" | sed -nE 's/^Set-Cookie: (better-auth\.session_token=[^;]+);.*/\1/p')
+  HTTP_ORIGIN=$BETTER_AUTH_URL
+  export HTTP_COOKIE HTTP_ORIGIN
+  # A server that takes the connection and says nothing.
+  exec 9< <(exec python3 -uc 'import socket,time
+s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1]); time.sleep(60)')
+  silent=$!
+  read -r port <&9
+  for url in postgresql://user:hidden@127.0.0.1:1/db "postgresql://user:hidden@127.0.0.1:$port/db"; do
+    while read -r program method route body; do
+      [[ $url != *:$port/* || $program == session || $program == signin ]] || continue
+      begin=$SECONDS
+      if [ -n "$body" ]; then
+        DATABASE_URL=$url call "$program" "$method" "/api/auth/$route" "$body"
+      else
+        DATABASE_URL=$url call "$program" "$method" "/api/auth/$route"
+      fi
+      [ "$status" = 503 ] || { echo "$program $route: $status"; kill "$silent"; return 1; }
+      [ $((SECONDS - begin)) -le 5 ] || { echo "$program: $((SECONDS - begin)) s"; kill "$silent"; return 1; }
+      [[ $headers == *'Retry-After: '* && $headers != *Set-Cookie* && $log != *hidden* && $body != *127.0.0.1* ]]
+    done <<'ROUTES'
+signup POST sign-up/email {"name":"N","email":"a@x.co","password":"password123"}
+signin POST sign-in/email {"email":"a@x.co","password":"password123"}
+signout POST sign-out {}
+session GET get-session
+sessions GET list-sessions
+account GET list-accounts
+account POST update-user {"name":"x"}
+change_email POST change-email {"newEmail":"a@x.co"}
+delete_user POST delete-user {}
+password_reset POST reset-password {"newPassword":"password123","token":"x"}
+token GET token
+jwks GET jwks
+ROUTES
+  done
+  kill "$silent"
 }
 
 @test "a refused token costs no database connection" {
@@ -125,6 +203,45 @@ complains() {
   [[ $log != *resettoken* ]]
   call fallback GET '/api/auth/reset-password/resettokenresettoken1234/'
   [[ $log != *resettoken* ]]
+}
+
+@test "the log of the auth routes has no password, address, name, cookie or token, whether they succeed or fail" {
+  mark=u$RANDOM$RANDOM$RANDOM
+  secrets=("$mark" pass-word-text Name-Text)
+  checked() {
+    call "$@"
+    [ "$(printf '%s\n' "$log" | wc -l)" -eq 1 ]
+    [ "$(printf '%s' "$log" | jq -r .status)" = "$status" ]
+    local secret
+    for secret in "${secrets[@]}"; do
+      [[ -n $secret && $log != *"$secret"* ]] || { echo "$1: $log has $secret"; return 1; }
+    done
+  }
+  checked signup POST /api/auth/sign-up/email "{\"name\":\"Name-Text\",\"email\":\"$mark@example.com\",\"password\":\"pass-word-text\"}"
+  [ "$status" = 200 ]
+  secrets+=("$(field .token)" "$(field .user.id)")
+  HTTP_COOKIE=$(printf '%s' "$headers" | sed -nE 's/^Set-Cookie: (better-auth\.session_token=[^;]+);.*/\1/p')
+  HTTP_ORIGIN=$BETTER_AUTH_URL
+  export HTTP_COOKIE HTTP_ORIGIN
+  secrets+=("${HTTP_COOKIE##*.}" better-auth.session)
+  checked token GET /api/auth/token
+  secrets+=("$(field .token | cut -d. -f 2)" "$(field .token | cut -d. -f 3)")
+  checked session GET /api/auth/get-session
+  checked session GET "/api/auth/get-session?disableRefresh=$mark"
+  checked sessions GET /api/auth/list-sessions
+  checked account POST /api/auth/change-password '{"currentPassword":"pass-word-text","newPassword":"pass-word-text-2"}'
+  [ "$status" = 200 ]
+  checked account POST /api/auth/verify-password '{"password":"pass-word-text-wrong"}'
+  checked signin POST /api/auth/sign-in/email "{\"email\":\"$mark@example.com\",\"password\":\"pass-word-text\""
+  [ "$status" = 400 ]
+  checked signup POST /api/auth/sign-up/email "{\"name\":\"Name-Text\",\"email\":\"$mark@example.com\",\"password\":\"pass-word-text\"}"
+  [ "$status" = 422 ]
+  # The database's own words about a refused row quote it; the log has its code only.
+  checked signup POST /api/auth/sign-up/email "{\"name\":\"Name-Text\\u0000\",\"email\":\"2$mark@example.com\",\"password\":\"pass-word-text\"}"
+  [ "$status" = 422 ]
+  checked verification GET "/api/auth/verify-email?token=$mark.pass-word-text&callbackURL=/$mark"
+  checked fallback GET "/api/auth/$mark/pass-word-text"
+  checked signout POST /api/auth/sign-out '{}'
 }
 
 @test "a request id that is safe is taken over, another is replaced" {
