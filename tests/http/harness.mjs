@@ -100,11 +100,11 @@ export function assertError(answer, status, code, why) {
   return undefined;
 }
 
-// Runs SQL; resolves to its rows as text, columns separated by '|'. :'name' is a value.
-export function sql(text, values = {}) {
+// Runs SQL; returns its rows as text, columns separated by '|'. :'name' is a value.
+export function sql(text, values = {}, url = process.env.DATABASE_URL) {
   const settings = Object.entries(values).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
   return execFileSync('psql', ['--no-psqlrc', '--quiet', '--no-align', '--tuples-only', '--set', 'ON_ERROR_STOP=1',
-    ...settings, process.env.DATABASE_URL], { input: text, encoding: 'utf8' }).trim();
+    ...settings, url], { input: text, encoding: 'utf8' }).trim();
 }
 
 // Calls a program by plain CGI with other settings than the instance's. Resolves like request().

@@ -1,108 +1,25 @@
-// A real Better Auth server and our programs on one database and one secret, at the same time. Issue
-// what one makes, and use it at the other.
+// A real Better Auth server and the instance under test behind one address, on a database whose schema
+// our migrations have made.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { cgi, cookieOf, now, origin, randomEmail, request, sign, signUp, sql } from '../http/harness.mjs';
+import { cgi, now, origin, request, sign, signUp, sql } from '../http/harness.mjs';
+import { crossTests, firstKey } from './cross.mjs';
 import { startReal } from './real.mjs';
 
 let real;
-before(async () => { real = await startReal(process.env.DATABASE_URL); });
-after(() => real.stop());
-
 const ours = {
+  origin,
+  send: request,
   get: (route, cookie) => request('GET', `/api/auth/${route}`, { cookie }),
   post: (route, body, cookie) => request('POST', `/api/auth/${route}`, { cookie, body, headers: { origin } }),
 };
-const keysAreReadAgain = () => new Promise((resolve) => { setTimeout(resolve, 1100); });
+before(async () => {
+  real = await startReal(process.env.DATABASE_URL);
+  await firstKey({ ours, real });
+});
+after(() => real.stop());
 
-// Each test runs with the roles both ways: `a` makes, `b` uses.
-for (const [from, to, sides] of [['ours', 'the real one', () => [ours, real]], ['the real one', 'ours', () => [real, ours]]]) {
-  const register = async () => {
-    const [a, b] = sides();
-    const user = { name: 'Zoë 😀', email: randomEmail(), password: 'pass ﬁ 😀 word' };
-    const answer = await a.post('sign-up/email', user);
-    assert.equal(answer.status, 200, answer.text);
-    return { a, b, user, cookie: cookieOf(answer), id: answer.json.user.id, answer };
-  };
-
-  test(`a user made by ${from} signs in at ${to}, with the same user in the answer`, async () => {
-    const { b, user, answer } = await register();
-    const signIn = await b.post('sign-in/email', { email: user.email, password: user.password });
-    assert.equal(signIn.status, 200, signIn.text);
-    assert.deepEqual(signIn.json.user, answer.json.user);
-    assert.deepEqual(Object.keys(signIn.json.user), Object.keys(answer.json.user));
-    assert.equal((await b.post('sign-in/email', { email: user.email, password: 'wrong' })).status, 401);
-  });
-
-  test(`a session of ${from} is one at ${to}, with the same body`, async () => {
-    const { a, b, cookie } = await register();
-    const [mine, theirs] = [await a.get('get-session', cookie), await b.get('get-session', cookie)];
-    assert.equal(theirs.text, mine.text);
-    assert.ok(theirs.headers['set-auth-jwt']);
-  });
-
-  test(`a session ended at ${to} is ended at ${from}`, async () => {
-    const { a, b, cookie } = await register();
-    assert.equal((await b.post('sign-out', {}, cookie)).text, '{"success":true}');
-    assert.equal((await a.get('get-session', cookie)).text, 'null');
-  });
-
-  test(`a token of ${from} opens the task service`, async () => {
-    const { a, cookie, id } = await register();
-    const { token } = (await a.get('token', cookie)).json;
-    await keysAreReadAgain();
-    const made = await request('POST', `/api/${id}/tasks`, { token, body: { title: 'x' } });
-    assert.equal(made.status, 201, made.text);
-    assert.equal(made.json.user_id, id);
-  });
-
-  test(`both sign with one key and publish the same set (${from} first)`, async () => {
-    const { a, b, cookie } = await register();
-    const header = async (side) => JSON.parse(Buffer.from((await side.get('token', cookie)).json.token.split('.')[0], 'base64url'));
-    assert.deepEqual(await header(a), await header(b));
-    assert.deepEqual((await a.get('jwks')).json, (await b.get('jwks')).json);
-  });
-
-  test(`a password changed at ${to} is the one that counts at ${from}`, async () => {
-    const { a, b, user, cookie } = await register();
-    const changed = await b.post('change-password', { currentPassword: user.password, newPassword: 'another password', revokeOtherSessions: true }, cookie);
-    assert.equal(changed.status, 200, changed.text);
-    assert.equal((await a.get('get-session', cookie)).text, 'null');
-    assert.equal((await a.post('sign-in/email', { email: user.email, password: user.password })).status, 401);
-    assert.equal((await a.post('sign-in/email', { email: user.email, password: 'another password' })).status, 200);
-  });
-
-  test(`sessions of ${from} are listed and revoked at ${to}`, async () => {
-    const { a, b, user, cookie } = await register();
-    const second = cookieOf(await a.post('sign-in/email', { email: user.email, password: user.password }));
-    const list = (await b.get('list-sessions', cookie)).json;
-    assert.equal(list.length, 2);
-    const sorted = (sessions) => [...sessions].sort((x, y) => (x.id < y.id ? -1 : 1));
-    assert.deepEqual(sorted(list), sorted((await a.get('list-sessions', cookie)).json));
-    assert.equal((await b.post('revoke-other-sessions', {}, cookie)).text, '{"status":true}');
-    assert.equal((await a.get('get-session', second)).text, 'null');
-    assert.notEqual((await a.get('get-session', cookie)).text, 'null');
-  });
-
-  test(`a name changed at ${to} is read at ${from}; accounts are listed alike`, async () => {
-    const { a, b, cookie } = await register();
-    assert.equal((await b.post('update-user', { name: 'Changed' }, cookie)).text, '{"status":true}');
-    assert.equal((await a.get('get-session', cookie)).json.user.name, 'Changed');
-    assert.deepEqual((await a.get('list-accounts', cookie)).json, (await b.get('list-accounts', cookie)).json);
-  });
-
-  test(`a user deleted at ${to} is gone at ${from}, with the tasks`, async () => {
-    const { a, b, user, cookie, id } = await register();
-    const { token } = (await a.get('token', cookie)).json;
-    await keysAreReadAgain();
-    assert.equal((await request('POST', '/api/tasks', { token, body: { title: 'x' } })).status, 201);
-    const deleted = await b.post('delete-user', { password: user.password }, cookie);
-    assert.equal(deleted.status, 200, deleted.text);
-    assert.equal((await a.get('get-session', cookie)).text, 'null');
-    assert.equal(sql("SELECT count(*) FROM task WHERE user_id = :'id'", { id }), '0');
-    assert.equal((await a.post('sign-up/email', user)).status, 200, 'the address is free again');
-  });
-}
+crossTests(() => ({ ours, real, url: process.env.DATABASE_URL }));
 
 test('the two answer the same refusals', async () => {
   const user = await signUp();

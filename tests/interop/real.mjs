@@ -1,5 +1,6 @@
 // A real Better Auth server, from npm, on a database and secret that our programs use too. Its base URL
-// is ours, as it is for a site that moves from one to the other or runs both behind one address.
+// is ours, as it is for a site that moves from one to the other or runs both behind one address, or,
+// with `baseURL: null`, its own.
 import { betterAuth } from 'better-auth';
 import { toNodeHandler } from 'better-auth/node';
 import { jwt } from 'better-auth/plugins';
@@ -20,18 +21,21 @@ export function options(url, more = {}) {
   };
 }
 
-// Starts it on a free port. `send` is the harness's request() to it; `api` its server-side calls.
+// Starts it on a free port. `send` is the harness's request() to it; `origin` what it takes for its own.
 export async function startReal(url, more = {}) {
-  const configuration = options(url, more);
-  const auth = betterAuth(configuration);
-  const server = http.createServer(toNodeHandler(auth));
+  const server = http.createServer();
   await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
   const { port } = server.address();
+  const configuration = options(url, more);
+  configuration.baseURL ??= `http://127.0.0.1:${port}`;
+  server.on('request', toNodeHandler(betterAuth(configuration)));
+  const from = { origin: configuration.baseURL };
   return {
     port,
+    origin: configuration.baseURL,
     send: (method, path, settings = {}) => request(method, path, { port, ...settings }),
     get: (route, cookie) => request('GET', `/api/auth/${route}`, { port, cookie }),
-    post: (route, body, cookie) => request('POST', `/api/auth/${route}`, { port, cookie, body, headers: { origin } }),
+    post: (route, body, cookie) => request('POST', `/api/auth/${route}`, { port, cookie, body, headers: from }),
     stop: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => { server.close(resolve); });
