@@ -36,22 +36,20 @@ complains() {
 
 @test "each setting that is wrong is named in one line, without its value, also by --check" {
   local setting line
-  for setting in BETTER_AUTH_SECRETS=two:bad-entry-text BETTER_AUTH_SECRETS=2:short-secret-text \
-    DATABASE_URL=postgresql://user:bad-pass@[::1/db BETTER_AUTH_URL=http:// AUTH_BASE_PATH=bad-path \
-    AUTH_COOKIE_PREFIX='bad prefix' JWT_ALGORITHM=ES256 JWT_KEY_LIFETIME=-1 AUTH_AUTO_SIGN_IN=perhaps \
-    AUTH_REQUIRE_EMAIL_VERIFICATION=maybe AUTH_MIN_PASSWORD_LENGTH=0 AUTH_MAX_PASSWORD_LENGTH=1e3 \
-    AUTH_SESSION_UPDATE_AGE=1d AUTH_SESSION_FRESH_AGE=fresh AUTH_SESSION_EXPIRES_IN=0 AUTH_DELETE_USER=ask \
-    AUTH_CHANGE_EMAIL=maybe AUTH_REVOKE_SESSIONS_ON_RESET=maybe AUTH_RATE_LIMIT=slow AUTH_SECURE_COOKIES=maybe \
-    SMTP_URL=smtp://user:bad-pass@mail:99999 TODO_MAX_BODY_BYTES=1023 TODO_MAX_BODY_BYTES=99999999999999999999 \
-    TODO_ERROR_DETAIL=maybe TODO_CAMEL_CASE=maybe TODO_LIST_ENVELOPE=bag LOG_LEVEL=loud; do
+  for setting in BETTER_AUTH_SECRETS=two:zq-entry BETTER_AUTH_SECRETS=2:zq-short \
+    DATABASE_URL=postgresql://user:zq-pass@[::1/db BETTER_AUTH_URL=http:// AUTH_BASE_PATH=zq \
+    AUTH_COOKIE_PREFIX='zq prefix' JWT_ALGORITHM=zqES256 JWT_KEY_LIFETIME=-1 AUTH_AUTO_SIGN_IN=zqperhaps \
+    AUTH_REQUIRE_EMAIL_VERIFICATION=zqmaybe AUTH_MIN_PASSWORD_LENGTH=0 AUTH_MAX_PASSWORD_LENGTH=1zq \
+    AUTH_SESSION_UPDATE_AGE=1zq AUTH_SESSION_FRESH_AGE=zqfresh AUTH_SESSION_EXPIRES_IN=0 AUTH_DELETE_USER=zqask \
+    AUTH_CHANGE_EMAIL=zqmaybe AUTH_REVOKE_SESSIONS_ON_RESET=zqmaybe AUTH_RATE_LIMIT=zqslow AUTH_SECURE_COOKIES=zqmaybe \
+    SMTP_URL=smtp://user:zq-pass@mail:99999 TODO_MAX_BODY_BYTES=1023 TODO_MAX_BODY_BYTES=99999999999999999999 \
+    TODO_ERROR_DETAIL=zqmaybe TODO_CAMEL_CASE=zqmaybe TODO_LIST_ENVELOPE=zqbag LOG_LEVEL=zqloud; do
     for option in '' --check; do
       exit_status=0
       line=$(env "$setting" REQUEST_METHOD=GET REQUEST_URI=/health "$TODO_BIN/health" $option 2>&1 </dev/null) || exit_status=$?
       [ "$exit_status" = 78 ] || { echo "$setting: exit $exit_status, $line"; return 1; }
       [[ $line == "${setting%%=*} "* && $line != *$'\n'* ]] || { echo "$setting: $line"; return 1; }
-      case ${setting#*=} in
-        *bad* | *short*) [[ $line != *bad-* && $line != *short-secret* ]] || { echo "$setting: $line"; return 1; } ;;
-      esac
+      [[ $line != *zq* ]] || { echo "$setting: $line"; return 1; }
     done
   done
   # An address that mail comes from is needed with a mail server only.
