@@ -13,7 +13,7 @@ const tries = Number(process.env.TRIES ?? 500);
 const only = process.env.ONLY;
 const cores = os.cpus().length;
 const state = mkdtempSync(path.join(os.tmpdir(), 'todo-bench-'));
-const port = 20000 + Math.floor(Math.random() * 20000);
+const port = 20000 + Math.floor(Math.random() * 12000);
 const environment = {
   PATH: process.env.PATH, BUILD: build, STATE_DIR: state, PORT: String(port), WORKERS: String(cores),
   AUTH_RATE_LIMIT: 'off', SMTP_URL: 'smtp://127.0.0.1:9', MAIL_FROM: 'todo@example.com',

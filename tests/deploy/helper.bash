@@ -23,7 +23,7 @@ sql() {
 free_port() {
   local port
   while true; do
-    port=$((RANDOM % 20000 + 20000))
+    port=$((RANDOM % 12000 + 20000))
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
   done
 }
