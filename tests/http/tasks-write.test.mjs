@@ -1,5 +1,7 @@
 // Contract tasks-api, sections 2 and 6: create, update, complete, delete, and the form of errors.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { someone, sql } from './harness.mjs';
 
@@ -141,6 +143,33 @@ test('50 flips at once flip 50 times, and every version has its own time', async
   assert.ok(answers.every((answer) => answer.status === 200));
   assert.equal(answers.filter((answer) => answer.json.completed).length, 26);
   assert.equal((await user.send('GET', `/api/tasks/${task.id}`)).json.completed, true);
+});
+
+test('flips that meet in the database both count', async () => {
+  const user = someone();
+  const task = await user.create();
+  // Requests at once seldom meet inside a statement; while somebody else holds the row they must.
+  const holder = spawn('psql', ['--no-psqlrc', '--quiet', '--tuples-only', process.env.DATABASE_URL], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = once(holder, 'close');
+  let flips;
+  let waiting = 0;
+  try {
+    holder.stdin.write(`BEGIN; SELECT id FROM task WHERE id = ${task.id} FOR UPDATE;\n`);
+    await once(holder.stdout, 'data');
+    flips = Promise.all(Array.from({ length: 6 }, () => user.send('PATCH', `/api/tasks/${task.id}/complete`)));
+    for (const end = Date.now() + 5000; waiting < 2 && Date.now() < end;) {
+      waiting = Number(sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'todo task_complete' AND wait_event_type = 'Lock'"));
+      await new Promise((resolve) => { setTimeout(resolve, 20); });
+    }
+  } finally {
+    holder.stdin.end('COMMIT;\n');
+    await ended;
+  }
+  assert.ok(waiting >= 2, 'two processes wait for the row');
+  const answers = await flips;
+  assert.deepEqual(answers.map((answer) => answer.status), Array(6).fill(200));
+  assert.equal(answers.filter((answer) => answer.json.completed).length, 3);
+  assert.equal((await user.send('GET', `/api/tasks/${task.id}`)).json.completed, false);
 });
 
 test('a deleted task is gone for every method, and its id never comes back', async () => {
