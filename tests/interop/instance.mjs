@@ -1,5 +1,6 @@
 // What tests need that cannot do with the instance under test: further databases in its cluster, and
 // further instances of ours, with settings of their own.
+import './webcrypto.mjs';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
