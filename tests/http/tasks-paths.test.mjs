@@ -33,7 +33,7 @@ test('every form of a collection is the same resource, with and without a slash 
 
 test('a path that is not exactly a resource is 404, before any token is asked for', async () => {
   for (const path of ['/api/u//tasks', '//api/tasks', '/api//tasks', '/api/tasks//', '/api/tasks/1//', '/api/tasks/./1',
-    '/api/../api/tasks', '/api/u/../tasks', '/api/./tasks', '/api/Tasks', '/api/tasks/1/2', '/api/nothing',
+    '/api/../api/tasks', '/api/%2e%2e/tasks', '/api/..%2ftasks', '/api/u/../tasks', '/api/./tasks', '/api/Tasks', '/api/tasks/1/2', '/api/nothing',
     '/api/tasks/1/complete/2', '/api/users/tasks/1/2', '/api', '/api/', '/api/v2/u/tasks']) {
     const answer = await request('GET', path);
     assertError(answer, 404, 'not_found', path);
