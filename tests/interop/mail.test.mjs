@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { simpleParser } from 'mailparser';
+import pg from 'pg';
 import { SMTPServer } from 'smtp-server';
 import * as harness from '../http/harness.mjs';
 import { cookieOf, now, randomEmail, seal, sign } from '../http/harness.mjs';
@@ -17,6 +18,7 @@ import { startReal } from './real.mjs';
 const inbox = [];
 const realInbox = []; // what the real server has sent: it hands its links to a function
 let database;
+let pool;
 let server;
 let smtpPort;
 let settings;
@@ -44,6 +46,7 @@ const keep = ({ user, url }) => { realInbox.push({ to: user.email, url }); };
 before(async () => {
   await openMailServer();
   database = newDatabase();
+  pool = new pg.Pool({ connectionString: database.url, max: 2 });
   settings = {
     DATABASE_URL: database.url, SMTP_URL: `smtp://127.0.0.1:${smtpPort}`, MAIL_FROM: 'Todo <todo@example.com>',
     AUTH_CHANGE_EMAIL: 'on', AUTH_DELETE_USER: 'confirm',
@@ -57,7 +60,7 @@ before(async () => {
   });
 });
 after(async () => {
-  await Promise.all([ours?.stop(), real?.stop(), closeMailServer()]);
+  await Promise.all([ours?.stop(), real?.stop(), closeMailServer(), pool?.end()]);
   database?.drop();
 });
 
@@ -82,7 +85,7 @@ async function signUp(side = ours) {
 
 async function eventually(what, holds) {
   for (let tries = 0; tries < 200; tries += 1) {
-    if (holds()) return;
+    if (await holds()) return;
     await new Promise((resolve) => { setTimeout(resolve, 50); });
   }
   assert.fail(`${what} did not happen within 10 s`);
@@ -90,7 +93,7 @@ async function eventually(what, holds) {
 
 // The mails for an address, oldest first, once everything that was queued has gone out.
 async function mailFor(address) {
-  await eventually('the queue is empty', () => sql('SELECT count(*) FROM todo_mail') === '0');
+  await eventually('the queue is empty', async () => (await pool.query('SELECT FROM todo_mail')).rowCount === 0);
   return inbox.filter(({ mail }) => mail.to.text === address).map(({ mail }) => mail);
 }
 
@@ -237,7 +240,7 @@ test('a mail server that is away loses nothing: the mail goes out later', async 
   const user = await signUp();
   await closeMailServer();
   assert.equal((await ours.post('request-password-reset', { email: user.email })).status, 200);
-  await eventually('a failed attempt', () => sql("SELECT attempts FROM todo_mail WHERE recipient = :'email'", { email: user.email }) === '1');
+  await eventually('a failed attempt', async () => (await pool.query('SELECT FROM todo_mail WHERE recipient = $1 AND attempts = 1', [user.email])).rowCount === 1);
   await openMailServer();
   assert.equal(inbox.filter(({ mail }) => mail.to.text === user.email).length, 0);
   sql("UPDATE todo_mail SET next_try = now() WHERE recipient = :'email'", { email: user.email });
