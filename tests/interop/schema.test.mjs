@@ -2,53 +2,50 @@
 // both go on with it. Our programs are called without a server, each with that database.
 import './webcrypto.mjs';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { getMigrations } from 'better-auth/db/migration';
-import { cgi, origin, randomEmail, randomId } from '../http/harness.mjs';
+import { cgi, origin, randomEmail, sql } from '../http/harness.mjs';
+import { migrate, migrateAsBetterAuth, newDatabase } from './instance.mjs';
 import { options, startReal } from './real.mjs';
 
-const name = `interop_${randomId()}`;
-const url = process.env.DATABASE_URL.replace('/todo?', `/${name}?`);
-const psql = (database, text) => execFileSync('psql', ['-qAt', '--no-psqlrc', '--set', 'ON_ERROR_STOP=1', database], { input: text, encoding: 'utf8' }).trim();
+let database;
+let url;
 let real;
 
 before(async () => {
-  psql(process.env.DATABASE_URL, `CREATE DATABASE ${name}`);
-  const configuration = options(url);
-  await (await getMigrations(configuration)).runMigrations();
-  await configuration.database.end();
-  execFileSync(`${process.env.TODO_ROOT}/sql/migrate`, { env: { ...process.env, DATABASE_URL: url }, stdio: 'pipe' });
+  database = newDatabase();
+  url = database.url;
+  await migrateAsBetterAuth(url);
+  await migrate(url);
   real = await startReal(url);
 });
 after(async () => {
   await real?.stop();
-  psql(process.env.DATABASE_URL, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  database?.drop();
 });
 
+const psql = (where, text) => sql(text, {}, where);
 const ours = (program, method, route, more = {}) => cgi(program, method, `/api/auth/${route}`, { settings: { DATABASE_URL: url }, ...more, headers: { origin, ...more.headers } });
 const cookie = (answer) => answer.find('set-cookie')[0].split(';')[0];
 
 test('Better Auth\'s migration finds nothing to add to the schema that ours makes', async () => {
-  const own = `${name}_own`;
-  psql(process.env.DATABASE_URL, `CREATE DATABASE ${own}`);
+  const own = newDatabase();
   try {
-    const ownUrl = process.env.DATABASE_URL.replace('/todo?', `/${own}?`);
-    execFileSync(`${process.env.TODO_ROOT}/sql/migrate`, { env: { ...process.env, DATABASE_URL: ownUrl }, stdio: 'pipe' });
-    const configuration = options(ownUrl);
+    await migrate(own.url);
+    const configuration = options(own.url);
     const { toBeCreated, toBeAdded } = await getMigrations(configuration);
     await configuration.database.end();
     assert.deepEqual([toBeCreated, toBeAdded], [[], []]);
     const columns = `SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
       WHERE table_name IN ('user', 'session', 'account', 'verification', 'jwks') ORDER BY 1, 2`;
-    assert.equal(psql(ownUrl, columns), psql(url, columns));
+    assert.equal(psql(own.url, columns), psql(url, columns));
     const constraints = `SELECT conname, contype, confdeltype FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'u', 'f')
       AND conrelid::regclass::text IN ('"user"', 'session', 'account', 'verification', 'jwks') ORDER BY 1`;
-    assert.equal(psql(ownUrl, constraints), psql(url, constraints));
+    assert.equal(psql(own.url, constraints), psql(url, constraints));
     const indexes = "SELECT indexname FROM pg_indexes WHERE tablename IN ('user', 'session', 'account', 'verification', 'jwks') ORDER BY 1";
-    assert.equal(psql(ownUrl, indexes), psql(url, indexes));
+    assert.equal(psql(own.url, indexes), psql(url, indexes));
   } finally {
-    psql(process.env.DATABASE_URL, `DROP DATABASE IF EXISTS ${own} WITH (FORCE)`);
+    own.drop();
   }
 });
 
