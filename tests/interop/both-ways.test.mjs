@@ -2,7 +2,7 @@
 // our migrations have made.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { cgi, now, origin, request, sign, signUp, sql } from '../http/harness.mjs';
+import { cgi, cookieOf, now, origin, randomEmail, request, sign, signUp, sql } from '../http/harness.mjs';
 import { crossTests, firstKey } from './cross.mjs';
 import { startReal } from './real.mjs';
 
@@ -41,6 +41,62 @@ test('the two answer the same refusals', async () => {
     const [mine, theirs] = await Promise.all([undefined, real.port].map((port) => request(method, `/api/auth/${route}`, { body, cookie: user.cookie, headers: { origin }, ...(port ? { port } : {}) })));
     assert.deepEqual([mine.status, mine.text], [theirs.status, theirs.text], `${method} ${route} ${JSON.stringify(body)}`);
   }
+});
+
+test('from sign-up to deletion, the two answer with the same members, headers and cookies', async () => {
+  // What is left of a value when everything random and every time is taken out.
+  const shape = (value) => {
+    if (Array.isArray(value)) return value.map(shape);
+    if (typeof value === 'object' && value !== null) return Object.entries(value).map(([name, member]) => [name, shape(member)]);
+    return typeof value === 'string' ? value.replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, '<time>').replace(/^[a-zA-Z0-9]{32}$/, '<id>').replace(/^[\w-]+\.[\w-]+\.[\w-]{86}$/, '<token>').replace(/^[0-9a-f]{24}@/, '<user>@') : value;
+  };
+  const told = ({ status, headers, json, text }) => ({
+    status, body: json === undefined ? text : shape(json), type: headers['content-type']?.split(';')[0], cache: headers['cache-control'], pragma: headers.pragma,
+    location: headers.location, exposed: headers['access-control-expose-headers'], token: headers['set-auth-jwt'] !== undefined,
+    cookies: headers['set-cookie']?.map((line) => line.replace(/=[a-zA-Z0-9]{32}\.[\w%-]+%3D;/, '=<session>;').replace(/=true\.[\w%-]+%3D;/, '=<true>;')),
+  });
+  const life = async (side) => {
+    const user = { name: 'Zoë', email: randomEmail(), password: 'password123', image: 'http://x/y.png' };
+    const { email, password } = user;
+    const seen = [];
+    const note = (answer) => { seen.push(told(answer)); return answer; };
+    const post = async (route, body, cookie) => note(await side.post(route, body, cookie));
+    const get = async (route, cookie) => note(await side.get(route, cookie));
+    const first = cookieOf(await post('sign-up/email', user));
+    const short = cookieOf(await post('sign-in/email', { email, password, rememberMe: false }));
+    await get('get-session', first);
+    await get('get-session', short);
+    await get('get-session?disableRefresh=true', first);
+    const again = cookieOf(await post('sign-in/email', { email, password, callbackURL: '/x?y=1' }, short));
+    await post('sign-in/email', { email, password, callbackURL: '' });
+    await get('list-accounts', first);
+    await get('token', first);
+    await get('jwks');
+    await post('update-user', { name: 'Next', image: null }, first);
+    await post('update-user', { name: 'Next' }, short);
+    await post('verify-password', { password }, first);
+    await post('change-password', { currentPassword: password, newPassword: password }, first);
+    await post('revoke-session', { token: 'unknown' }, first);
+    await post('revoke-session', { token: decodeURIComponent(again).split('=')[1].split('.')[0] }, again);
+    await get('get-session', again);
+    await get('get-session', `${again}; better-auth.session_data=x; better-auth.session_data.0=y`);
+    const changed = cookieOf(await post('change-password', { currentPassword: password, newPassword: password, revokeOtherSessions: true }, short));
+    await get('get-session', first);
+    await get('list-sessions', changed);
+    await post('revoke-other-sessions', {}, changed);
+    await post('revoke-sessions', {}, changed);
+    await get('get-session', changed);
+    const last = cookieOf(await post('sign-in/email', { email, password }));
+    await post('sign-out', {}, last);
+    await post('sign-out', {}, last);
+    await post('sign-out', {});
+    await post('delete-user', { password }, cookieOf(await post('sign-in/email', { email, password })));
+    await post('sign-in/email', { email, password });
+    return seen;
+  };
+  const [mine, theirs] = [await life(ours), await life(real)];
+  assert.equal(mine.length, 30);
+  mine.forEach((answer, step) => assert.deepEqual(answer, theirs[step], `step ${step}`));
 });
 
 test('our access token under the shared secret buys nothing at the real server\'s verify-email', async () => {

@@ -98,3 +98,29 @@ test('with rotated secrets, either side opens what the other sealed', async () =
   assert.equal(theirs.status, 200, theirs.text);
   psql(url, 'DELETE FROM jwks');
 });
+
+test('behind https, and with a cookie prefix, sessions go both ways under the longer names only', async () => {
+  const secure = 'https://todo.example.com';
+  const settings = { DATABASE_URL: url, BETTER_AUTH_URL: secure, AUTH_COOKIE_PREFIX: 'mine' };
+  const theirs = await startReal(url, { baseURL: secure, advanced: { cookiePrefix: 'mine' } });
+  const call = (program, method, route, more = {}) => cgi(program, method, `/api/auth/${route}`, { settings, ...more, headers: { origin: secure, ...more.headers } });
+  try {
+    const user = { name: 'Zoë', email: randomEmail(), password: 'password123' };
+    const made = await theirs.post('sign-up/email', user);
+    const here = call('signin', 'POST', 'sign-in/email', { body: user });
+    const lines = [made.headers['set-cookie'], here.find('set-cookie')];
+    for (const [line, ...others] of lines) {
+      assert.deepEqual(others, []);
+      assert.match(line, /^__Secure-mine\.session_token=[^;]+; Max-Age=604800; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
+      const pair = line.split(';')[0];
+      for (const [name, found] of [[pair, made.json.user.id], [pair.replace('__Secure-', ''), undefined], [pair.replace('mine', 'better-auth'), undefined]]) {
+        assert.equal(call('session', 'GET', 'get-session', { headers: { cookie: name } }).json?.user.id, found, name);
+        assert.equal((await theirs.get('get-session', name)).json?.user.id, found, name);
+      }
+    }
+    const cleared = [call('signout', 'POST', 'sign-out', { body: {}, headers: { cookie: cookie(here) } }).find('set-cookie'), (await theirs.post('sign-out', {}, cookie(here))).headers['set-cookie']];
+    assert.deepEqual(cleared[0], cleared[1]);
+  } finally {
+    await theirs.stop();
+  }
+});
