@@ -37,7 +37,7 @@ ROUTES   := $(OUT)/routes.tsv
 # Installed before the first rule is tried, so that a fresh machine has its compiler.
 PACKAGES_OF_GOAL := build $(if $(filter run start test,$(MAKECMDGOALS)),run) \
                     $(if $(filter test,$(MAKECMDGOALS)),test) $(if $(filter lint,$(MAKECMDGOALS)),lint test)
-ifneq ($(filter-out clean stop status,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean distclean uninstall installcheck stop status,$(or $(MAKECMDGOALS),all)),)
   ifneq ($(shell env/install-packages $(PACKAGES_OF_GOAL) >&2 && echo done),done)
     $(error the packages above could not be installed)
   endif
@@ -122,6 +122,54 @@ tests/node_modules/.installed: $(wildcard tests/package-lock.json)
 test: all $(UNIT_TESTS) tests/node_modules/.installed
 	@BUILD=$(OUT) tests/run
 
+.PHONY: check
+check: test
+
+# --- Installing -----------------------------------------------------------------------------------
+# The directory variables of the GNU coding standards; DESTDIR goes before all of them, and nothing is
+# written elsewhere. env/INSTALL.md says what to do next.
+
+prefix      := /usr/local
+exec_prefix := $(prefix)
+bindir      := $(exec_prefix)/bin
+libexecdir  := $(exec_prefix)/libexec
+datarootdir := $(prefix)/share
+datadir     := $(datarootdir)
+mandir      := $(datarootdir)/man
+docdir      := $(datarootdir)/doc/todo-fcgi
+sysconfdir  := $(prefix)/etc
+runstatedir := /run
+unitdir     := $(prefix)/lib/systemd/system
+sysusersdir := $(prefix)/lib/sysusers.d
+tmpfilesdir := $(prefix)/lib/tmpfiles.d
+bashcompletiondir := $(datarootdir)/bash-completion/completions
+
+PROGRAM_PREFIX  :=
+INSTALL         := install
+INSTALL_PROGRAM := $(INSTALL) -m 0755
+INSTALL_DATA    := $(INSTALL) -m 0644
+STRIP           :=
+# The group whose members, the web server's workers, may connect to the programs.
+WEB_GROUP       := www-data
+DESTDIR         :=
+
+VERSION := $(shell sed -nE '1s/.*\((.*)\).*/\1/p' env/debian/changelog)
+HASHING := $(patsubst handlers/%.cpp,%,$(shell grep -l '"lib/password.h"' handlers/*.cpp))
+
+INSTALL_SETTINGS = $(foreach name,DESTDIR bindir libexecdir datadir mandir docdir sysconfdir runstatedir \
+  unitdir sysusersdir tmpfilesdir bashcompletiondir PROGRAM_PREFIX INSTALL INSTALL_PROGRAM INSTALL_DATA \
+  STRIP WEB_GROUP VERSION HASHING,$(name)='$($(name))')
+
+.PHONY: install install-strip uninstall installcheck
+install-strip: STRIP := yes
+install install-strip: all
+	@$(INSTALL_SETTINGS) env/install stage $(OUT)
+	@$(INSTALL_SETTINGS) env/install install $(OUT)
+uninstall:
+	@$(INSTALL_SETTINGS) env/install uninstall
+installcheck:
+	@$(INSTALL_SETTINGS) env/install check $(OUT)
+
 # --- Figures --------------------------------------------------------------------------------------
 
 $(OUT)/bench/%: $(OUT)/obj/tests/bench/%.o
@@ -138,6 +186,7 @@ figures: all
 
 SOURCES := $(wildcard lib/*.cpp lib/*.h handlers/*.cpp tests/unit/*.cpp tests/unit/*.h)
 SCRIPTS := env/embedded env/settings.sh env/install-packages env/database-url env/auth-path \
+           env/install env/systemd/render \
            sql/migrate nginx/render tests/run tests/check-layers tests/figures tests/leaks .ci/run
 
 .PHONY: lint check-format check-tidy check-layers check-shell
@@ -153,8 +202,9 @@ check-layers:
 check-shell:
 	shellcheck --external-sources $(SCRIPTS)
 
-.PHONY: clean
-clean:
+# Nothing is configured before a build, so there is nothing more for distclean; data in var/ stays.
+.PHONY: clean distclean
+clean distclean:
 	rm -rf build nginx/pages/node_modules tests/node_modules
 
--include $(shell find $(OUT) -name '*.d' 2>/dev/null)
+-include $(shell find $(OUT) -type f -name '*.d' 2>/dev/null)
