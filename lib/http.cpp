@@ -101,6 +101,8 @@ Error Error::malformed(std::string message) {
 
 Error Error::not_found() { return {404, "not_found", "Not found"}; }
 
+Error Error::too_large() { return {413, "payload_too_large", "Request body is too large"}; }
+
 Error Error::unavailable() {
   Error error(503, "unavailable", "Service is temporarily unavailable");
   error.headers.emplace_back("Retry-After", "2");
@@ -199,8 +201,21 @@ std::string Request::origin() const {
 }
 
 void Request::require_acceptable_size() const {
-  if (raw_.state == fcgi::Body::too_large)
-    throw Error(413, "payload_too_large", "Request body is too large");
+  if (raw_.state == fcgi::Body::too_large) throw Error::too_large();
+}
+
+std::string_view Request::forwarded_for() const {
+  const std::string_view named = header("x-forwarded-for");
+  return named.empty() ? parameter(raw_, "REMOTE_ADDR") : named;
+}
+
+// REDIRECT_STATUS is Apache's and lighttpd's name; no header of a client can set it.
+int Request::refused_status() const {
+  const std::string_view digits = parameter(raw_, "REDIRECT_STATUS");
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (digits.size() != 3 || !std::all_of(digits.begin(), digits.end(), is_digit)) return 0;
+  const int status = (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0');
+  return status >= 400 && status < 600 ? status : 0;
 }
 
 std::string Request::media_type() const {

@@ -64,6 +64,7 @@ struct Error : std::exception {
   static Error invalid(std::string field, std::string constraint, std::string message);
   static Error malformed(std::string message);  // 400
   static Error not_found();                     // 404, the same for every reason
+  static Error too_large();                     // 413
   static Error unavailable();                   // 503 with Retry-After
   static Error auth(int status, std::string code, std::string message);
   static Error empty(int status);  // no body, no content type (better-auth-wire 1.4)
@@ -134,6 +135,11 @@ class Request {
   const std::string& raw_body() const { return raw_.body; }
   // Who asks, once that is known: for the log, as a keyed hash.
   void set_user(std::string_view id) const { user_ = id; }
+  // From which addresses the request came, as the web server says: X-Forwarded-For, else its peer.
+  std::string_view forwarded_for() const;
+  // The status with which the web server itself refused the request (a body that is too large, a
+  // program that is down) before it sent it here to be answered; 0: it did not.
+  int refused_status() const;
   // The type in lower case without parameters, "" if absent.
   std::string media_type() const;
 

@@ -38,13 +38,6 @@ std::string limited_path(const http::Request& request) {
   return path.substr(0, kMaxPathBytes);
 }
 
-http::Error too_many(milliseconds wait) {
-  http::Error error = http::Error::auth(429, "", "Too many requests. Please try again later.");
-  const auto whole = std::chrono::ceil<seconds>(std::max(wait, milliseconds(1)));
-  error.headers.emplace_back("X-Retry-After", std::to_string(whole.count()));
-  return error;
-}
-
 }  // namespace
 
 Rule rule_for(std::string_view path) {
@@ -57,10 +50,17 @@ Rule rule_for(std::string_view path) {
   return {seconds(10), 100};
 }
 
+http::Error too_many(milliseconds wait) {
+  http::Error error = http::Error::auth(429, "", "Too many requests. Please try again later.");
+  const auto whole = std::chrono::ceil<seconds>(std::max(wait, milliseconds(1)));
+  error.headers.emplace_back("X-Retry-After", std::to_string(whole.count()));
+  return error;
+}
+
 void count(const http::Request& request, db::Connection& database) {
   const env::Settings& settings = request.settings();
   if (!settings.rate_limit) return;
-  std::string client = ip::client(request.header("x-forwarded-for"), settings.trusted_proxies);
+  std::string client = ip::client(request.forwarded_for(), settings.trusted_proxies);
   if (ip::is_among(client, settings.rate_limit_exempt)) return;
   if (client.empty()) client = "no-trusted-ip";
 

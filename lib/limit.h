@@ -19,6 +19,9 @@ struct Rule {
 // The rule for a path below the base path, such as "/sign-in/email".
 Rule rule_for(std::string_view path);
 
+// 429 with X-Retry-After in whole seconds.
+http::Error too_many(std::chrono::milliseconds wait);
+
 // Counts the request against its client and path. Throws 429 with X-Retry-After when there were
 // too many. One statement decides, so parallel requests cannot slip through together. Does nothing
 // where AUTH_RATE_LIMIT is off or the client is in AUTH_RATE_LIMIT_EXEMPT.

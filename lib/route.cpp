@@ -55,6 +55,8 @@ std::string_view reason(int status) {
       return "Precondition Failed";
     case 413:
       return "Content Too Large";
+    case 414:
+      return "URI Too Long";
     case 415:
       return "Unsupported Media Type";
     case 422:
@@ -110,6 +112,29 @@ Response error_response(const Request& request, const Error& error) {
     response = Response::json(error.status, api_error_body(error, request.settings().error_detail));
   for (const auto& header : error.headers) response.headers.push_back(header);
   return response;
+}
+
+Error method_not_allowed(unsigned allowed) {
+  Error error(405, "method_not_allowed", "Method not allowed");
+  error.headers.emplace_back("Allow", http::method_names(allowed | http::OPTIONS));
+  return error;
+}
+
+// The web server's own refusal, in the form that the same refusal by a handler has.
+Error refusal(int status, Family family, unsigned allowed) {
+  const bool is_auth = family == Family::auth;
+  if (status >= 500) return Error::unavailable();
+  if (status == 403 || status == 404 || (is_auth && status == 405))
+    return is_auth ? Error::empty(404) : Error::not_found();
+  if (status == 405) return method_not_allowed(allowed);
+  if (status == 413) return Error::too_large();
+  if (status == 429) {
+    Error error = limit::too_many(std::chrono::seconds(1));
+    if (!is_auth) error.code = "rate_limited";
+    error.headers.emplace_back("Retry-After", "1");
+    return error;
+  }
+  return {status, "validation_error", status == 414 ? "The address is too long" : "Bad request"};
 }
 
 Error internal_error(Family family) {
@@ -207,7 +232,16 @@ class Dispatcher {
     return error_response(request, error);
   }
 
+  unsigned methods_at(const Request& request) const {
+    unsigned methods = 0;
+    for (const Entry& entry : entries_)
+      if (entry.pattern.match(request.target_.segments)) methods |= entry.methods;
+    return methods;
+  }
+
   Response dispatch(Request& request) {
+    if (const int status = request.refused_status(); status != 0)
+      throw refusal(status, request.family(), methods_at(request));
     if (request.raw_.state == fcgi::Body::cut || request.raw_.state == fcgi::Body::bad_length)
       throw Error::malformed("The request body does not have the announced length");
     const bool is_auth = request.family() == Family::auth;
@@ -236,11 +270,7 @@ class Dispatcher {
     if (is_auth && handle == nullptr) throw Error::empty(404);
     if (allowed == 0 || (handle == nullptr && (allowed & request.method_) != 0))
       throw Error::not_found();
-    if (handle == nullptr) {
-      Error error(405, "method_not_allowed", "Method not allowed");
-      error.headers.emplace_back("Allow", http::method_names(allowed | http::OPTIONS));
-      throw error;
-    }
+    if (handle == nullptr) throw method_not_allowed(allowed);
     return handle(request, database_);
   }
 

@@ -88,7 +88,7 @@ void append_json(json::Writer& out, const Session& session) {
 New prepare(const http::Request& request, bool remembered) {
   const env::Settings& settings = request.settings();
   return {crypto::random_text(kTokenLength), crypto::random_text(kTokenLength),
-          ip::client(request.header("x-forwarded-for"), settings.trusted_proxies),
+          ip::client(request.forwarded_for(), settings.trusted_proxies),
           utf8::repaired(request.header("user-agent")),
           seconds(remembered ? settings.session_lifetime : kNotRememberedLifetime)};
 }

@@ -110,6 +110,30 @@ test('a request that nginx refuses itself is answered in JSON', async () => {
   }
 });
 
+test('what nginx refuses itself has the headers and the form of every other error', async () => {
+  const headers = { origin: trusted };
+  const big = 'x'.repeat(131073);
+  const answers = [[413, await user.send('POST', '/api/tasks', { headers, body: big })], [413, await user.send('POST', '/api/tasks', { headers: { ...headers, 'transfer-encoding': 'chunked' }, body: big })],
+    [413, await request('POST', '/api/auth/sign-in/email', { headers, body: big })], [404, await request('GET', '//api/tasks', { headers })], [404, await request('GET', '/api', { headers })], [404, await request('GET', '/api/../api/x', { headers })]];
+  for (const [status, answer] of answers) {
+    assert.equal(answer.status, status, answer.text);
+    assert.match(answer.headers['content-type'], /^application\/json/);
+    assert.equal(answer.headers['access-control-allow-origin'], trusted);
+    assert.match(answer.headers.vary, /Origin/);
+    assert.equal(answer.headers['cache-control'], 'no-store');
+    assert.equal(answer.headers['x-content-type-options'], 'nosniff');
+    assert.match(answer.headers['x-request-id'], /^[0-9a-f]{32}$/);
+  }
+  assert.deepEqual(answers[2][1].json, { message: 'Request body is too large', code: 'payload_too_large' });
+  const trace = await raw(`TRACE /api/tasks/1 HTTP/1.1\r\nHost: ${base.host}\r\nOrigin: ${trusted}\r\nConnection: close\r\n\r\n`);
+  assert.match(trace, /\r\nAllow: GET, HEAD, PUT, PATCH, DELETE, OPTIONS\r\n/);
+  assert.match(trace, /\r\nAccess-Control-Allow-Origin: http:\/\/app.example.test\r\n/);
+  // Here the headers have not been read, so the origin is not known.
+  const long = await request('GET', `/api/${'x'.repeat(20000)}`, { headers });
+  assert.equal(long.headers['cache-control'], 'no-store');
+  assert.match(long.headers['x-request-id'], /^[0-9a-f]{32}$/);
+});
+
 test('each error has the form of the contract', async () => {
   const big = 'x'.repeat(131073);
   for (const [status, code, answer] of [[400, 'validation_error', await user.send('POST', '/api/tasks', { body: '{' })], [401, 'unauthorized', await request('GET', '/api/tasks')],
