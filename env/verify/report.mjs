@@ -73,9 +73,10 @@ function lead(result, checks) {
   const required = checks.filter((check) => check.required);
   const passed = required.filter((check) => check.status === 'pass').length;
   const failed = required.filter((check) => check.status === 'fail').length;
-  if (result.reason) return text(result.reason);
   if (failed > 0) return `${failed} of ${required.length} required checks failed.`;
-  return `${passed} of ${required.length} required checks passed, none failed.`;
+  if (result.verdict === 'could not run') return 'The run did not come to its end, so nothing is known for certain.';
+  const missing = required.length - passed;
+  return `${passed} of ${required.length} required checks passed, none failed${missing ? `; ${missing} could not be tried or passed with a warning` : ''}.`;
 }
 
 function header(result, verdict, checks) {
@@ -125,9 +126,11 @@ function requirements(result, checks) {
 <ul class="proofs">${listOf(one.checks).map(proof).join('')}</ul></li>`).join('')}</ul></section>`;
 }
 
-// The scale ends at a round number that the limit and every value fit below.
-function scaleEnd(latencies, limit) {
-  const largest = Math.max(limit * 1.1, ...latencies.map((one) => (Number.isFinite(one.p99) ? one.p99 : 0)));
+const over = (one, name) => one.limit_ms > 0 && one[name] > one.limit_ms;
+
+// The scale ends at a round number that every limit and every value fit below.
+function scaleEnd(latencies, limits) {
+  const largest = Math.max(1, ...limits.map((limit) => limit * 1.1), ...latencies.map((one) => (Number.isFinite(one.p99) ? one.p99 : 0)));
   const unit = 10 ** Math.floor(Math.log10(largest));
   return [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].map((step) => step * unit).find((step) => step >= largest);
 }
@@ -136,8 +139,8 @@ function scaleEnd(latencies, limit) {
 const short = (value) => (String(value ?? '').length > 20 ? `${[...String(value)].slice(0, 19).join('')}…` : value);
 
 // Places along the line are percentages and all else pixels, so text keeps its size at every width.
-function plot(latencies, limit) {
-  const end = scaleEnd(latencies, limit);
+function plot(latencies, limits) {
+  const end = scaleEnd(latencies, limits);
   const at = (value) => `${number((Math.max(0, value) / end) * 100, 2)}%`;
   const row = 46;
   const top = 6;
@@ -145,30 +148,29 @@ function plot(latencies, limit) {
   const rows = latencies.map((one, index) => {
     const y = top + index * row;
     const line = y + 31;
-    const over = one.p95 > limit ? ' over' : '';
     const has = [one.p50, one.p95, one.p99].every(Number.isFinite);
-    return `<g class="step${over}"><text x="0" y="${y + 15}">${text(short(one.step))}</text>
+    return `<g class="step${over(one, 'p95') ? ' over' : ''}"><text x="0" y="${y + 15}">${text(short(one.step))}</text>
 <text class="figures" x="100%" y="${y + 15}">${ms(one.p50)} · ${ms(one.p95)} · ${ms(one.p99)}</text>
-<line class="track" x1="0" x2="100%" y1="${line}" y2="${line}"/>
-<line class="limit" x1="${at(limit)}" x2="${at(limit)}" y1="${line - 9}" y2="${line + 9}"/>${has ? `
+<line class="track" x1="0" x2="100%" y1="${line}" y2="${line}"/>${one.limit_ms > 0 ? `
+<line class="limit" x1="${at(one.limit_ms)}" x2="${at(one.limit_ms)}" y1="${line - 9}" y2="${line + 9}"/>` : ''}${has ? `
 <line class="range" x1="${at(one.p50)}" x2="${at(one.p99)}" y1="${line}" y2="${line}"/>
 <circle class="p50" cx="${at(one.p50)}" cy="${line}" r="4"/><circle class="p99" cx="${at(one.p99)}" cy="${line}" r="4"/>
 <circle class="p95" cx="${at(one.p95)}" cy="${line}" r="6"/>` : ''}</g>`;
   });
   return `<svg class="plot" width="100%" height="${bottom + 20}" role="img" aria-label="p50, p95 and p99 of each step in milliseconds; the table below has the figures">
 ${rows.join('\n')}
-<text class="end" x="0" y="${bottom + 14}">0</text><text class="end figures" x="100%" y="${bottom + 14}">${ms(end)} ms</text>${limit / end > 0.1 ? `
-<text class="end middle" x="${at(limit)}" y="${bottom + 14}">${ms(limit)}</text>` : ''}</svg>`;
+<text class="end" x="0" y="${bottom + 14}">0</text><text class="end figures" x="100%" y="${bottom + 14}">${ms(end)} ms</text>${limits.length === 1 && limits[0] > 0.1 * end ? `
+<text class="end middle" x="${at(limits[0])}" y="${bottom + 14}">${ms(limits[0])}</text>` : ''}</svg>`;
 }
 
 function latency(result) {
   const all = listOf(result.latencies);
   if (!all.length) return '';
-  const limit = all.find((one) => one.limit_ms > 0)?.limit_ms ?? 200;
-  const cell = (one, name) => `<td${one[name] > limit ? ' class="over"' : ''}>${ms(one[name])}</td>`;
+  const limits = [...new Set(all.map((one) => one.limit_ms).filter((limit) => limit > 0))];
+  const cell = (one, name) => `<td${over(one, name) ? ' class="over"' : ''}>${ms(one[name])}</td>`;
   return `<section class="card" aria-labelledby="latency"><h2 id="latency">Latency</h2>
-<p class="hint">p50 · p95 · p99 of each step of the journeys, in milliseconds. What counts is p95, the large dot: it must be left of the mark at ${ms(limit)}.</p>
-${plot(all, limit)}
+<p class="hint">p50 · p95 · p99 of each step of the journeys, in milliseconds. ${limits.length ? `What counts is p95, the large dot: it must be left of the mark at ${limits.map(ms).join(' or ')}, where there is one.` : ''}</p>
+${plot(all, limits)}
 <details><summary>Figures</summary><table><thead><tr><th scope="col">Step</th><th scope="col">n</th><th scope="col">p50</th><th scope="col">p95</th><th scope="col">p99</th><th scope="col">max</th></tr></thead>
 <tbody>${all.map((one) => `<tr><th scope="row">${text(one.step) || '–'}</th><td>${number(one.count)}</td>${['p50', 'p95', 'p99', 'max'].map((name) => cell(one, name)).join('')}</tr>`).join('')}</tbody></table></details></section>`;
 }

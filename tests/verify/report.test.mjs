@@ -78,7 +78,7 @@ async function assertReadable(page, what) {
 }
 
 const notRun = {
-  schema: 'todo-verify/1', version: '1.0.0', verdict: 'could not run', target: { url: 'http://127.0.0.1:9' }, reason: 'nothing answers at http://127.0.0.1:9',
+  schema: 'todo-verify/1', version: '1.0.0', verdict: 'could not run', target: { url: 'http://127.0.0.1:9' },
 };
 for (const [name, result] of [['a success', sample()], ['failures', failing()], ['a run that could not be', notRun]]) {
   for (const width of WIDTHS) {
@@ -100,7 +100,7 @@ test('the verdict comes first and counts the checks', async () => {
   });
   await open(notRun, async (page) => {
     assert.equal(await page.locator('h1').innerText(), 'Could not run');
-    assert.match(await page.locator('header').innerText(), /nothing answers at/);
+    assert.match(await page.locator('header').innerText(), /did not come to its end/);
   });
 });
 
@@ -161,6 +161,7 @@ test('the plot has each step at its place, and marks what is beyond the limit', 
     one.querySelector('text').textContent, one.classList.contains('over'), one.querySelector('.p95').getAttribute('cx')]));
   assert.equal(steps.length, 9);
   assert.deepEqual(steps.filter(([, over]) => over), [['list', true, '53.60%']]); // 268 of 500
+  assert.equal(await page.locator('.plot .limit').count(), 6, 'one mark where there is a limit');
   const [limit, p50, p99] = await page.locator('.plot .step.over').evaluate((one) => ['.limit', '.p50', '.p99'].map((part) => one.querySelector(part).getBoundingClientRect().x));
   assert.ok(p50 < limit && limit < p99);
   await page.getByText('Figures').click();
