@@ -1,6 +1,7 @@
 // PATCH, POST or PUT {tasks}/{id}/complete (or /toggle): flips `completed`, or sets it to the value
 // that body or query names, which makes a repeat harmless.
-// Contract: tasks-api, section 6. Must not know: how tokens are verified, how a request arrives.
+// Contract: tasks-api, sections 6 and 9. Must not know: how tokens are verified, how a request
+// arrives.
 #include "lib/route.h"
 #include "lib/task.h"
 
@@ -8,8 +9,8 @@ namespace {
 
 // One atomic statement: n parallel flips flip n times.
 constexpr char kComplete[] =
-    "UPDATE task SET completed = COALESCE($3::boolean, NOT completed), " TASK_TOUCHED
-    " WHERE user_id = $1 AND id = $2::bigint RETURNING " TASK_COLUMNS;
+    "UPDATE task SET completed = COALESCE($5::boolean, NOT completed), " TASK_TOUCHED
+    " WHERE " TASK_SELECTED " RETURNING " TASK_COLUMNS;
 
 // The wanted value; nullopt: flip. Clients of both kinds exist, so body and query both count.
 std::optional<bool> wanted_value(const http::Request& request) {
@@ -29,8 +30,10 @@ http::Response handle(const http::Request& request, db::Connection& database) {
   const auto wanted = wanted_value(request);
   const db::Param value = wanted ? db::Param(*wanted ? "true" : "false") : std::nullopt;
 
-  const db::Result changed = database.run(kComplete, {user.id, id, value});
-  if (changed.rows() == 0) throw http::Error::not_found();
+  const task::Condition condition = task::condition_from(request, id);
+  const db::Result changed =
+      database.run(kComplete, {user.id, id, condition.one_of, condition.none_of, value});
+  if (changed.rows() == 0) throw task::refusal(condition, user, id, database);
   return task::response(200, request, changed);
 }
 

@@ -1,5 +1,5 @@
-// GET {tasks}/{id}: one task of the caller.
-// Contract: tasks-api, sections 1 and 8. Must not know: how tokens are verified, how a request
+// GET {tasks}/{id}: one task of the caller; 304 for who knows its version.
+// Contract: tasks-api, sections 1, 8 and 9. Must not know: how tokens are verified, how a request
 // arrives.
 #include "lib/route.h"
 #include "lib/task.h"

@@ -1,18 +1,19 @@
 // PUT or PATCH {tasks}/{id}: changes the members that are sent. A missing member stays as it is;
 // null clears a description and is refused for the others.
-// Contract: tasks-api, section 2.3. Must not know: how tokens are verified, how a request arrives.
+// Contract: tasks-api, sections 2.3 and 9. Must not know: how tokens are verified, how a request
+// arrives.
 #include "lib/route.h"
 #include "lib/task.h"
 
 namespace {
 
-// $4 tells "description is not sent" from "description is null".
+// $6 tells "description is not sent" from "description is null".
 constexpr char kUpdate[] =
     "UPDATE task"
-    "   SET title = COALESCE($3, title),"
-    "       description = CASE WHEN $4::boolean THEN $5 ELSE description END,"
-    "       completed = COALESCE($6::boolean, completed), " TASK_TOUCHED
-    " WHERE user_id = $1 AND id = $2::bigint RETURNING " TASK_COLUMNS;
+    "   SET title = COALESCE($5, title),"
+    "       description = CASE WHEN $6::boolean THEN $7 ELSE description END,"
+    "       completed = COALESCE($8::boolean, completed), " TASK_TOUCHED " WHERE " TASK_SELECTED
+    " RETURNING " TASK_COLUMNS;
 
 db::Param text_of(const std::optional<bool>& flag) {
   if (!flag) return std::nullopt;
@@ -29,10 +30,11 @@ http::Response handle(const http::Request& request, db::Connection& database) {
   const auto completed = input.completed();
   input.check();
 
-  const db::Result changed = database.run(
-      kUpdate,
-      {user.id, id, title, text_of(input.has_description()), description, text_of(completed)});
-  if (changed.rows() == 0) throw http::Error::not_found();
+  const task::Condition condition = task::condition_from(request, id);
+  const db::Result changed =
+      database.run(kUpdate, {user.id, id, condition.one_of, condition.none_of, title,
+                             text_of(input.has_description()), description, text_of(completed)});
+  if (changed.rows() == 0) throw task::refusal(condition, user, id, database);
   return task::response(200, request, changed);
 }
 

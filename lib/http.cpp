@@ -179,12 +179,17 @@ std::optional<std::string> Request::path_parameter(std::string_view name) const 
   return std::nullopt;
 }
 
-std::string_view Request::header(std::string_view name) const {
+std::optional<std::string_view> Request::find_header(std::string_view name) const {
   // RFC 3875, section 4.1.18; these two have no HTTP_ prefix (4.1.2, 4.1.3).
   std::string variable = name == "content-type" || name == "content-length" ? "" : "HTTP_";
   for (const char c : name)
     variable += c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-  return parameter(raw_, variable);
+  const char* value = raw_.parameter(variable);
+  return value == nullptr ? std::nullopt : std::optional<std::string_view>(value);
+}
+
+std::string_view Request::header(std::string_view name) const {
+  return find_header(name).value_or("");
 }
 
 std::string_view Request::scheme() const {

@@ -119,6 +119,8 @@ class Request {
   // A header by its name in lower case, "" if absent. One that came twice is as the web server
   // joined it.
   std::string_view header(std::string_view name) const;
+  // Ditto; nullopt if absent.
+  std::optional<std::string_view> find_header(std::string_view name) const;
   Query query() const { return Query(target_.query); }
 
   // Where the service is, as clients see it: the configured base URL, else from the request.

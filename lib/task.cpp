@@ -1,5 +1,7 @@
 #include "lib/task.h"
 
+#include <charconv>
+
 #include "lib/utf8.h"
 
 namespace task {
@@ -9,6 +11,36 @@ constexpr std::string_view kTitleRule = "min_length=1, max_length=200";
 constexpr std::string_view kDescriptionRule = "max_length=5000";
 constexpr std::string_view kLargestId = "9223372036854775807";
 
+constexpr std::string_view kCamelCase = "-c";  // at the end of a version
+
+// PostgreSQL has no year 0, and the wire no year 10000.
+constexpr timestamp::Time kFirstTime = std::chrono::sys_days(std::chrono::year(1) / 1 / 1);
+constexpr timestamp::Time kEndOfTime = std::chrono::sys_days(std::chrono::year(10000) / 1 / 1);
+
+// The `updated_at` that a version names; nullopt if it is not one that version() makes for this
+// task.
+std::optional<timestamp::Time> time_of(std::string_view named, std::int64_t id, bool camel_case) {
+  const std::size_t dash = named.find('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  std::int64_t microseconds = 0;
+  std::from_chars(named.data() + dash + 1, named.data() + named.size(), microseconds);
+  const timestamp::Time time{std::chrono::microseconds(microseconds)};
+  if (time < kFirstTime || time >= kEndOfTime || version(id, time, camel_case) != named)
+    return std::nullopt;
+  return time;
+}
+
+std::string array_of(const precondition::Tags& tags, std::int64_t id, bool camel_case) {
+  std::string array = "{";
+  for (const std::string_view tag : tags.opaque) {
+    const auto time = time_of(tag, id, camel_case);
+    if (!time) continue;
+    if (array.size() > 1) array += ',';
+    array += timestamp::to_exact_text(*time);
+  }
+  return array + "}";
+}
+
 http::Error invalid_id() {
   return http::Error::invalid("task_id", "type=integer", "must be a whole number");
 }
@@ -16,7 +48,7 @@ http::Error invalid_id() {
 }  // namespace
 
 auth::User owner(const http::Request& request, db::Connection& database) {
-  const auth::User user = auth::require_user(request, database);
+  auth::User user = auth::require_user(request, database);
   if (const auto in_path = request.path_parameter("user_id"); in_path && *in_path != user.id) {
     // "/api/tasks/tasks" is the collection of a user called "tasks", for that user alone; for all
     // others it is the task "tasks" of "/api/tasks" (contract, section 1.1).
@@ -39,6 +71,37 @@ std::string id_from(const http::Request& request) {
                          (digits.size() == kLargestId.size() && digits > kLargestId);
   if (negative || digits.empty() || too_large) throw http::Error::not_found();
   return digits;
+}
+
+std::string version(std::int64_t id, timestamp::Time updated_at, bool camel_case) {
+  std::string name =
+      std::to_string(id) + "-" + std::to_string(updated_at.time_since_epoch().count());
+  if (camel_case) name += kCamelCase;
+  return name;
+}
+
+Condition condition_from(const http::Request& request, std::string_view id) {
+  std::int64_t number = 0;
+  std::from_chars(id.data(), id.data() + id.size(), number);
+  const bool camel_case = request.settings().camel_case;
+  Condition condition;
+  if (const auto tags = precondition::if_match(request); tags && !tags->any)
+    condition.one_of = array_of(*tags, number, camel_case);
+  if (const auto tags = precondition::if_none_match(request)) {
+    if (tags->any)
+      condition.one_of = "{}";  // no task may be there
+    else
+      condition.none_of = array_of(*tags, number, camel_case);
+  }
+  return condition;
+}
+
+http::Error refusal(const Condition& condition, const auth::User& user, std::string_view id,
+                    db::Connection& database) {
+  constexpr char kExists[] = "SELECT id FROM task WHERE user_id = $1 AND id = $2::bigint";
+  const bool asked = condition.one_of || condition.none_of;
+  if (!asked || database.run(kExists, {user.id, id}).rows() == 0) return http::Error::not_found();
+  return precondition::failed();
 }
 
 void Input::fault(std::string_view field, std::string_view constraint, std::string_view message) {
@@ -125,9 +188,11 @@ void append_json(json::Writer& out, const db::Result& result, int row, bool came
 }
 
 http::Response response(int status, const http::Request& request, const db::Result& result) {
+  const bool camel_case = request.settings().camel_case;
   json::Writer out;
-  append_json(out, result, 0, request.settings().camel_case);
-  return http::Response::json(status, out.take());
+  append_json(out, result, 0, camel_case);
+  return precondition::tagged(request, http::Response::json(status, out.take()),
+                              version(result.integer(0, 0), result.time(0, 6), camel_case));
 }
 
 }  // namespace task

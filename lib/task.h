@@ -12,6 +12,7 @@
 #include "lib/db.h"
 #include "lib/http.h"
 #include "lib/json.h"
+#include "lib/precondition.h"
 
 // The forms of a user's collection: /api/tasks, /api/v1/tasks, /api/users/{user_id}/tasks and the
 // canonical /api/{user_id}/tasks.
@@ -23,6 +24,14 @@
 // The new `updated_at` of a changed row: the present, but always later than the last change, so
 // that no two versions of a task have the same time.
 #define TASK_TOUCHED "updated_at = GREATEST(now(), updated_at + interval '1 microsecond')"
+
+// The row that a write is to change: $1 the owner, $2 the id, $3 and $4 a Condition. A statement
+// that had to wait for another one's commit looks at all of this again (READ COMMITTED), so of two
+// writes that ask for the same version only one finds it.
+#define TASK_SELECTED                                                        \
+  "user_id = $1 AND id = $2::bigint"                                         \
+  " AND ($3::timestamptz[] IS NULL OR updated_at = ANY ($3::timestamptz[]))" \
+  " AND ($4::timestamptz[] IS NULL OR updated_at <> ALL ($4::timestamptz[]))"
 
 namespace task {
 
@@ -36,6 +45,23 @@ auth::User owner(const http::Request& request, db::Connection& database);
 // The {id} of the path as text in canonical decimal form. Throws 422 for what is no number, 404
 // for a number that no task can have.
 std::string id_from(const http::Request& request);
+
+// Names one state of one task (contract, section 9). As every write moves `updated_at` and no id is
+// used twice, no two states have one name. Also in the name: whether there are camelCase members.
+std::string version(std::int64_t id, timestamp::Time updated_at, bool camel_case);
+
+// What If-Match and If-None-Match ask of the task that a request is to change: arrays of
+// `updated_at` for TASK_SELECTED; nullopt: any will do.
+struct Condition {
+  std::optional<std::string> one_of;
+  std::optional<std::string> none_of;
+};
+Condition condition_from(const http::Request& request, std::string_view id);
+
+// Why a statement with TASK_SELECTED found nothing: 404 or 412. The statement has decided alone;
+// this asks for the reason only. A task that is there now was there then, as no id is used twice.
+http::Error refusal(const Condition& condition, const auth::User& user, std::string_view id,
+                    db::Connection& database);
 
 // Collects the faults of a body's members, in the order in which they are asked for.
 class Input {
@@ -64,6 +90,7 @@ class Input {
 
 // Row `row` of a result whose first columns are TASK_COLUMNS.
 void append_json(json::Writer& out, const db::Result& result, int row, bool camel_case);
+// Row 0, with its version; 304 for a reader who knows it.
 http::Response response(int status, const http::Request& request, const db::Result& result);
 
 }  // namespace task

@@ -110,3 +110,20 @@ setup() { as_user; }
   [ -z "$body" ]
   [[ $headers == *'Content-Length: 2'* ]]
 }
+
+@test "a version that was read can be asked for: 304, 412, and the write that it belongs to" {
+  call task_create POST /api/tasks '{"title":"x"}'
+  id=$(field .id)
+  tag=$(sed -n 's/^ETag: \(.*\)$/\1/p' <<<"$headers" | tr -d '\r')
+  HTTP_IF_NONE_MATCH=$tag call task_get GET "/api/tasks/$id"
+  [ "$status" = 304 ]
+  [ -z "$body" ]
+  [[ $headers == *"ETag: $tag"* ]]
+  [ "$(grep -c '^Content-' <<<"$headers")" = 0 ]
+  HTTP_IF_MATCH='"other"' call task_update PUT "/api/tasks/$id" '{"title":"y"}'
+  [ "$status" = 412 ]
+  HTTP_IF_MATCH=$tag call task_update PUT "/api/tasks/$id" '{"title":"y"}'
+  [ "$status" = 200 ]
+  HTTP_IF_MATCH=$tag call task_delete DELETE "/api/tasks/$id"
+  [ "$status" = 412 ]
+}

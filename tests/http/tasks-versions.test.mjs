@@ -1,0 +1,189 @@
+// Contract tasks-api, section 9: versions. Numbers in names are rows of the reliability plan.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { assertError, cgi, someone, sql, trusted } from './harness.mjs';
+
+const at = (task) => `/api/tasks/${task.id}`;
+const opaque = (answer) => answer.headers.etag.replace(/^W\//, '');
+
+// The statuses of answers, each with how often it came.
+const tally = (answers) => answers.reduce((all, { status }) => ({ ...all, [status]: (all[status] ?? 0) + 1 }), {});
+const times = (count, make) => Promise.all(Array.from({ length: count }, (_, number) => make(number)));
+
+test('every answer that shows a task names its version, and every write makes a new one', async () => {
+  const user = someone();
+  const created = await user.send('POST', user.tasks, { body: { title: 'a' } });
+  const path = at(created.json);
+  const seen = new Set([created.headers.etag]);
+  assert.match(created.headers.etag, /^W\/"[\x21\x23-\x7e]+"$/);
+  for (const [method, where, body] of [['PUT', path, { title: 'b' }], ['PATCH', path, {}], ['PUT', path, { title: 'b' }], ['PATCH', `${path}/complete`],
+    ['POST', `${path}/toggle`, { completed: false }], ['PUT', `${path}/complete`, { completed: false }]]) {
+    const changed = await user.send(method, where, { body });
+    assert.equal(changed.status, 200);
+    assert.ok(!seen.has(changed.headers.etag), `${method} ${where}`);
+    seen.add(changed.headers.etag);
+    for (const read of ['GET', 'HEAD'])
+      assert.equal((await user.send(read, path)).headers.etag, changed.headers.etag);
+  }
+  assert.equal((await user.send('DELETE', path)).headers.etag, undefined);
+  for (const answer of [await user.send('GET', path), await user.send('PUT', path, { body: { title: '' } })])
+    assert.equal(answer.headers.etag, undefined);
+});
+
+test('two tasks never share a version, not even when they are made at one moment', async () => {
+  const user = someone();
+  sql("INSERT INTO task (user_id, title) SELECT :'user', 'x' FROM generate_series(1, 5)", { user: user.id });
+  const tasks = (await user.send('GET', user.tasks)).json;
+  const tags = await Promise.all(tasks.map(async (task) => (await user.send('GET', at(task))).headers.etag));
+  assert.equal(new Set(tags).size, 5);
+  assert.equal((await user.send('GET', at(tasks[0]), { headers: { 'if-none-match': tags[1] } })).status, 200);
+  assert.equal((await user.send('PUT', at(tasks[0]), { headers: { 'if-match': tags[1] }, body: {} })).status, 412);
+});
+
+test('who has the version gets 304: the tag and how to keep it, no body', async () => {
+  const user = someone();
+  const path = at(await user.create());
+  const full = await user.send('GET', path, { headers: { origin: trusted } });
+  const tag = full.headers.etag;
+  for (const method of ['GET', 'HEAD']) {
+    for (const known of [tag, opaque(full), '*', `"x", ${tag}`, `"x",,${opaque(full)} , W/"y"`]) {
+      const answer = await user.send(method, path, { headers: { origin: trusted, 'if-none-match': known } });
+      assert.equal(answer.status, 304, known);
+      assert.equal(answer.text, '');
+      for (const name of ['etag', 'vary', 'cache-control', 'access-control-allow-origin', 'access-control-expose-headers'])
+        assert.equal(answer.headers[name], full.headers[name], name);
+      assert.equal(answer.headers['cache-control'], 'private, no-cache');
+      assert.match(answer.headers.vary, /Origin/);
+      for (const name of ['content-length', 'content-type', 'transfer-encoding'])
+        assert.equal(answer.headers[name], undefined, name);
+    }
+  }
+  for (const other of ['"x"', tag.slice(2).slice(1, -1), `${tag} ${tag}`, 'W/', '**', '""', `w/${tag.slice(2)}`, '"']) {
+    const answer = await user.send('GET', path, { headers: { 'if-none-match': other } });
+    assert.equal(answer.status, 200, other);
+    assert.deepEqual(answer.json, full.json);
+  }
+  await user.send('PATCH', `${path}/complete`);
+  assert.equal((await user.send('GET', path, { headers: { 'if-none-match': tag } })).status, 200);
+});
+
+test('a reader may insist on a version, and that comes before If-None-Match', async () => {
+  const user = someone();
+  const path = at(await user.create());
+  const { etag } = (await user.send('GET', path)).headers;
+  assertError(await user.send('GET', path, { headers: { 'if-match': '"other"' } }), 412, 'precondition_failed');
+  assertError(await user.send('GET', path, { headers: { 'if-match': '"other"', 'if-none-match': etag } }), 412, 'precondition_failed');
+  assert.equal((await user.send('GET', path, { headers: { 'if-match': etag } })).status, 200);
+  assert.equal((await user.send('GET', path, { headers: { 'if-match': etag, 'if-none-match': etag } })).status, 304);
+});
+
+const writes = [
+  ['PUT', '', { title: 'new' }], ['PATCH', '', { completed: true }], ['DELETE', ''], ['PATCH', '/complete'], ['POST', '/complete', { completed: true }],
+  ['PUT', '/complete?completed=true'], ['PATCH', '/toggle'], ['POST', '/toggle'], ['PUT', '/toggle'],
+];
+
+for (const [method, suffix, body] of writes) {
+  test(`${method} {id}${suffix}: another version is 412 and leaves the task, the right one goes through`, async () => {
+    const user = someone();
+    const task = await user.create({ title: 'old', description: 'text' });
+    const first = (await user.send('GET', at(task))).headers.etag;
+    const { headers: { etag } } = await user.send('PUT', at(task), { body: {} });
+    const before = sql('SELECT * FROM task WHERE id = :id', { id: task.id });
+    const attempt = (headers) => user.send(method, at(task) + suffix, { body, headers });
+
+    for (const headers of [{ 'if-match': first }, { 'if-match': first.slice(2) }, { 'if-match': '"other"' }, { 'if-match': `"x", ${first}` }, { 'if-match': etag.slice(3, -1) },
+      { 'if-match': 'nonsense' }, { 'if-match': '' }, { 'if-match': `${etag.slice(0, -1)}0"` }, { 'if-none-match': etag }, { 'if-none-match': etag.slice(2) }, { 'if-none-match': `"x", ${etag}` }, { 'if-none-match': '*' },
+      { 'if-match': etag, 'if-none-match': etag }, { 'if-match': '*', 'if-none-match': '*' }]) {
+      assertError(await attempt(headers), 412, 'precondition_failed', JSON.stringify(headers));
+      assert.equal(sql('SELECT * FROM task WHERE id = :id', { id: task.id }), before);
+    }
+    const done = await attempt({ 'if-match': `"x", ${etag.slice(2)}`, 'if-none-match': `"y", ${first}` });
+    assert.equal(done.status, method === 'DELETE' ? 204 : 200);
+    if (method !== 'DELETE') assert.equal(done.headers.etag, (await user.send('GET', at(task))).headers.etag);
+  });
+
+  test(`${method} {id}${suffix}: "*" means that the task must be there; one that is not stays 404`, async () => {
+    const user = someone();
+    const stranger = await someone().create();
+    const gone = await user.create();
+    await user.send('DELETE', at(gone));
+    for (const task of [stranger, gone, { id: '9223372036854775807' }, { id: 0 }])
+      for (const headers of [{ 'if-match': '*' }, { 'if-match': '"x"' }, { 'if-none-match': '*' }, { 'if-none-match': '"x"' }])
+        assertError(await user.send(method, at(task) + suffix, { body, headers }), 404, 'not_found');
+    const task = await user.create();
+    assert.ok((await user.send(method, at(task) + suffix, { body, headers: { 'if-match': '*' } })).status < 300);
+  });
+}
+
+test('what would be refused anyway is refused for its own reason', async () => {
+  const user = someone();
+  const task = await user.create();
+  const headers = { 'if-match': '"other"', 'if-none-match': '*' };
+  assert.equal((await user.send('PUT', at(task), { headers, body: { title: '' } })).status, 422);
+  assert.equal((await user.send('PUT', at(task), { headers, body: '{' })).status, 400);
+  assert.equal((await user.send('PUT', at(task), { headers, token: null, body: {} })).status, 401);
+  assert.equal((await user.send('PUT', '/api/tasks/abc', { headers, body: {} })).status, 422);
+  assert.equal((await user.send('GET', '/api/tasks/999999999', { headers })).status, 404);
+});
+
+test('without a condition the last write wins', async () => {
+  const user = someone();
+  const task = await user.create();
+  const answers = await times(10, (number) => user.send('PUT', at(task), { body: { title: `t${number}` } }));
+  assert.deepEqual(tally(answers), { 200: 10 });
+  assert.equal(new Set(answers.map(({ headers }) => headers.etag)).size, 10);
+});
+
+test('61: of 50 writes at once that ask for one version, exactly one is done', async () => {
+  const user = someone();
+  for (const [method, suffix, body] of [['PUT', '', (number) => ({ title: `t${number}` })], ['PATCH', '/complete', () => undefined]]) {
+    const task = await user.create();
+    const { etag } = (await user.send('GET', at(task))).headers;
+    const answers = await times(50, (number) => user.send(method, at(task) + suffix, { body: body(number), headers: { 'if-match': etag } }));
+    assert.deepEqual(tally(answers), { 200: 1, 412: 49 });
+    const [winner] = answers.filter(({ status }) => status === 200);
+    assert.deepEqual((await user.send('GET', at(task))).json, winner.json);
+  }
+});
+
+test('61: PUT and DELETE at once that ask for one version: one is done, and nothing is revived', async () => {
+  for (let round = 0; round < 5; ++round) {
+    const user = someone();
+    const task = await user.create();
+    const { etag } = (await user.send('GET', at(task))).headers;
+    const headers = { 'if-match': etag };
+    const [removed, ...changed] = await times(20, (number) => number === 0
+      ? user.send('DELETE', at(task), { headers }) : user.send('PUT', at(task), { headers, body: { title: 'new' } }));
+    const won = tally(changed)[200] ?? 0;
+    assert.equal((removed.status === 204) + won, 1, JSON.stringify(tally(changed)));
+    assert.equal((await user.send('GET', at(task))).status, won ? 200 : 404);
+  }
+});
+
+test('61: 50 flips at once, and 50 PUT against a DELETE', async () => {
+  const user = someone();
+  const task = await user.create();
+  assert.deepEqual(tally(await times(50, () => user.send('PATCH', `${at(task)}/complete`))), { 200: 50 });
+  assert.equal((await user.send('GET', at(task))).json.completed, false);
+
+  const [removed, ...changed] = await times(51, (number) => number === 0
+    ? user.send('DELETE', at(task)) : user.send('PUT', at(task), { body: { title: `t${number}` } }));
+  assert.equal(removed.status, 204);
+  for (const { status } of changed) assert.ok(status === 200 || status === 404, status);
+  assert.equal((await user.send('GET', at(task))).status, 404);
+});
+
+test('a task that a service with more members shows has another version', async () => {
+  const user = someone();
+  const task = await user.create();
+  const { etag } = (await user.send('GET', at(task))).headers;
+  const authorization = `Bearer ${user.token}`;
+  const settings = { TODO_CAMEL_CASE: 'on' };
+  const answer = cgi('task_get', 'GET', at(task), { settings, headers: { authorization, 'if-none-match': etag } });
+  assert.equal(answer.status, 200);
+  assert.ok('createdAt' in answer.json);
+  const [other] = answer.find('etag');
+  assert.notEqual(other, etag);
+  assert.equal(cgi('task_get', 'GET', at(task), { settings, headers: { authorization, 'if-none-match': other } }).status, 304);
+  assert.equal(cgi('task_update', 'PUT', at(task), { settings, headers: { authorization, 'if-match': other }, body: {} }).status, 200);
+});
