@@ -2,6 +2,7 @@
 #
 #   make            programs in build/release/handlers/
 #   make run        everything installed, started and served at a printed URL, until Ctrl-C
+#   make verify     is what runs ready for its users? (starts it if needed)
 #   make test       every test, on ports, a database and folders of its own
 #   make CONFIG=asan ...   the same with the address and undefined-behaviour sanitizers
 
@@ -35,7 +36,7 @@ ROUTED   := $(filter-out $(OUT)/handlers/fallback,$(PROGRAMS))
 ROUTES   := $(OUT)/routes.tsv
 
 # Installed before the first rule is tried, so that a fresh machine has its compiler.
-PACKAGES_OF_GOAL := build $(if $(filter run start test,$(MAKECMDGOALS)),run) \
+PACKAGES_OF_GOAL := build $(if $(filter run start test verify,$(MAKECMDGOALS)),run) \
                     $(if $(filter test,$(MAKECMDGOALS)),test) $(if $(filter lint,$(MAKECMDGOALS)),lint test)
 ifneq ($(filter-out clean distclean uninstall installcheck stop status,$(or $(MAKECMDGOALS),all)),)
   ifneq ($(shell env/install-packages $(PACKAGES_OF_GOAL) >&2 && echo done),done)
@@ -112,6 +113,19 @@ migrate:
 	  if [[ -z $${DATABASE_URL:-} ]]; then source "$${STATE_DIR:-var}/env" && export DATABASE_URL; fi && \
 	  sql/migrate
 
+VERIFY := env/verify
+
+$(VERIFY)/node_modules/.installed: $(VERIFY)/package-lock.json
+	cd $(VERIFY) && npm ci --silent --no-progress
+	touch $@
+
+# More options in ARGS: make verify ARGS='--journeys 10 --html report.html'
+.PHONY: verify
+verify: all $(VERIFY)/node_modules/.installed
+	@BUILD=$(OUT) env/embedded start
+	@source env/settings.sh && load_settings env && \
+	  BUILD=$(OUT) $(VERIFY)/todo-verify --embedded "$${STATE_DIR:-var}" $(ARGS)
+
 # --- Tests ----------------------------------------------------------------------------------------
 
 tests/node_modules/.installed: $(wildcard tests/package-lock.json)
@@ -119,7 +133,7 @@ tests/node_modules/.installed: $(wildcard tests/package-lock.json)
 	touch $@
 
 .PHONY: test
-test: all $(UNIT_TESTS) tests/node_modules/.installed
+test: all $(UNIT_TESTS) tests/node_modules/.installed $(VERIFY)/node_modules/.installed
 	@BUILD=$(OUT) tests/run
 
 .PHONY: check
@@ -185,7 +199,7 @@ figures: all
 # --- Checks of the sources ------------------------------------------------------------------------
 
 SOURCES := $(wildcard lib/*.cpp lib/*.h handlers/*.cpp tests/unit/*.cpp tests/unit/*.h)
-SCRIPTS := env/embedded env/settings.sh env/install-packages env/database-url env/auth-path \
+SCRIPTS := env/embedded env/verify/todo-verify env/settings.sh env/install-packages env/database-url env/auth-path \
            env/install env/systemd/render \
            sql/migrate nginx/render tests/run tests/check-layers tests/figures tests/leaks .ci/run
 
@@ -205,6 +219,6 @@ check-shell:
 # Nothing is configured before a build, so there is nothing more for distclean; data in var/ stays.
 .PHONY: clean distclean
 clean distclean:
-	rm -rf build nginx/pages/node_modules tests/node_modules
+	rm -rf build nginx/pages/node_modules tests/node_modules $(VERIFY)/node_modules
 
 -include $(shell find $(OUT) -type f -name '*.d' 2>/dev/null)
