@@ -200,7 +200,7 @@ figures: all
 
 SOURCES := $(wildcard lib/*.cpp lib/*.h handlers/*.cpp tests/unit/*.cpp tests/unit/*.h)
 SCRIPTS := env/embedded env/verify/todo-verify env/settings.sh env/install-packages env/database-url env/auth-path \
-           env/install env/systemd/render \
+           env/install env/systemd/render env/todo-fcgi \
            sql/migrate nginx/render tests/run tests/check-layers tests/figures tests/leaks .ci/run
 
 .PHONY: lint check-format check-tidy check-layers check-shell

@@ -7,11 +7,14 @@ setting_names() {
   sed -nE 's/^#?([A-Z][A-Z0-9_]*)=.*/\1/p' "$1/example.env" | sort -u
 }
 
-# load_settings FOLDER: exports each setting that env/.env has and the environment has not.
-# NAME=value; `export` before it, quotes around the value, comments and CR at the end are dropped.
-load_settings() {
-  local folder=$1 line name value
-  [[ -r $folder/.env ]] || return 0
+# load_settings FOLDER: exports each setting that FOLDER/.env has and the environment has not.
+load_settings() { load_settings_file "$1/.env"; }
+
+# load_settings_file FILE: NAME=value; `export` before it, quotes around the value, comments and CR at
+# the end are dropped. A file that is not there has nothing.
+load_settings_file() {
+  local file=$1 line name value
+  [[ -r $file ]] || return 0
   while IFS= read -r line || [[ -n $line ]]; do
     line=${line%$'\r'}
     [[ $line =~ ^[[:space:]]*(export[[:space:]]+)?([A-Za-z_][A-Za-z0-9_]*)[[:space:]]*=[[:space:]]*(.*)$ ]] || continue
@@ -26,5 +29,5 @@ load_settings() {
         ;;
     esac
     [[ -n ${!name+set} ]] || export "$name=$value"
-  done <"$folder/.env"
+  done <"$file"
 }
