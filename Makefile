@@ -11,6 +11,11 @@ SHELL       := /bin/bash
 .DELETE_ON_ERROR:
 .SECONDARY:
 
+# All cores, unless the caller says otherwise.
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+  MAKEFLAGS += --jobs=$(shell nproc)
+endif
+
 CONFIG ?= release
 OUT    := build/$(CONFIG)
 
@@ -26,7 +31,7 @@ CXX      := g++
 CXXFLAGS := -std=c++20 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fPIE -MMD -MP -I. \
             -isystem /usr/include/postgresql -I$(OUT)/generated $(FLAGS.$(CONFIG))
 LDFLAGS  := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(FLAGS.$(CONFIG))
-LDLIBS   := -lfcgi -lpq -lcrypto -lutf8proc
+LDLIBS   := -pthread -lfcgi -lpq -lcrypto -lutf8proc
 
 NAMES    := $(patsubst handlers/%.cpp,%,$(wildcard handlers/*.cpp))
 PROGRAMS := $(NAMES:%=$(OUT)/handlers/%)

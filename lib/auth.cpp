@@ -26,6 +26,8 @@ class TableKeys {
   // nullptr if there is no such key, or none that is safe to use.
   const crypto::VerifyKey* find(const std::string& id, db::Connection& database) {
     const auto age = read_at_ ? Clock::now() - *read_at_ : Clock::duration::max();
+    // While one request reads the table, others go on with what is known.
+    if (is_reading_ && look_up(id) != nullptr) return look_up(id);
     if (age > kKeyLifetime || (age > kRetryAfter && look_up(id) == nullptr)) read(database);
     return look_up(id);
   }
@@ -37,7 +39,16 @@ class TableKeys {
   }
 
   void read(db::Connection& database) {
-    const db::Result rows = database.run(kReadKeys, {});
+    is_reading_ = true;
+    const db::Result rows = [&] {
+      try {
+        return database.run(kReadKeys, {});
+      } catch (...) {
+        is_reading_ = false;
+        throw;
+      }
+    }();
+    is_reading_ = false;
     keys_.clear();
     read_at_ = Clock::now();
     for (int row = 0; row < rows.rows(); ++row) {
@@ -55,6 +66,7 @@ class TableKeys {
 
   std::map<std::string, crypto::VerifyKey> keys_;
   std::optional<Clock::time_point> read_at_;
+  bool is_reading_ = false;
 };
 
 // The one token of "Bearer <token>", scheme in any case; nullopt for anything else.

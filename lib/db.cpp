@@ -2,42 +2,36 @@
 
 #include <libpq-fe.h>
 #include <poll.h>
+#include <sys/epoll.h>
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdlib>
-#include <cstring>
+#include <deque>
+#include <functional>
+#include <unordered_map>
 
 #include "lib/crypto.h"
 #include "lib/encoding.h"
+#include "lib/logging.h"
+#include "lib/loop.h"
 
 extern char** environ;
 
 namespace db {
+
+using Clock = loop::Clock;
+using std::chrono::milliseconds;
+
 namespace {
 
-// pg_type.dat: these numbers are part of PostgreSQL's protocol and never change.
-enum Oid : unsigned {
-  kBool = 16,
-  kInt8 = 20,
-  kInt4 = 23,
-  kText = 25,
-  kVarchar = 1043,
-  kTimestampTz = 1184,
-};
-
-// PostgreSQL counts from 2000-01-01.
-constexpr timestamp::Time kPostgresEpoch =
-    std::chrono::sys_days(std::chrono::year(2000) / std::chrono::January / 1);
-
-template <typename Integer>
-Integer from_network(std::string_view bytes) {
-  Integer value = 0;
-  for (const char byte : bytes)
-    value = static_cast<Integer>((value << 8) | static_cast<unsigned char>(byte));
-  return value;
-}
+// Reads that wait for their answers on one link: enough for a batch, and a bound on the memory that
+// answers take.
+constexpr std::size_t kMaxDepth = 16;
+// Reads behind one that takes longer than this are asked again elsewhere.
+constexpr milliseconds kStuck{50};
+// Links beyond the first are closed after this long without work.
+constexpr milliseconds kIdle{15000};
 
 std::string_view error_field(const pg_result* result, int code) {
   const char* text = PQresultErrorField(result, code);
@@ -53,11 +47,19 @@ bool is_passing(std::string_view sqlstate) {
          sqlstate.starts_with("08") || sqlstate == "25006" || sqlstate == "55P03";
 }
 
-// A prepared statement that is not there (26000), is there already (42P05), or belongs to an older
-// shape of its table (0A000). The server did nothing; unprepared, it works.
-bool asks_for_unprepared(std::string_view sqlstate) {
-  return sqlstate == "26000" || sqlstate == "42P05" || sqlstate == "0A000";
+// After a fail-over or shutdown another server may be the right one.
+bool means_another_server(std::string_view sqlstate) {
+  return sqlstate.starts_with("57P0") || sqlstate.starts_with("08") || sqlstate == "25006";
 }
+
+// A prepared statement that is not there (26000), or is there already (42P05): a pooler gave us
+// another session. The server did nothing; unprepared, it works.
+bool tells_of_a_pooler(std::string_view sqlstate) {
+  return sqlstate == "26000" || sqlstate == "42P05";
+}
+
+// The victim of a conflict between two transactions: nothing was done, and once more it will work.
+bool is_conflict(std::string_view sqlstate) { return sqlstate == "40001" || sqlstate == "40P01"; }
 
 // PG* variables change what libpq does behind the back of DATABASE_URL; only those that name files
 // for TLS are wanted.
@@ -71,248 +73,524 @@ void forget_ambient_settings() {
   for (const std::string& name : names) unsetenv(name.c_str());
 }
 
-bool is_libpq_parameter(std::string_view name) {
-  if (name == "ssl") return true;  // libpq reads ssl=true as sslmode=require (JDBC's spelling)
-  const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> options(PQconndefaults(),
-                                                                               PQconninfoFree);
-  for (const PQconninfoOption* option = options.get(); option && option->keyword; ++option)
-    if (name == option->keyword) return true;
-  return false;
+// A statement's text, and what is known from it. Its name is made from its text: should a pooler
+// lead us to a session in which another program prepared something, one name still means one
+// statement.
+struct Statement {
+  explicit Statement(std::string_view text)
+      : sql(text), name("t_" + encoding::hex(crypto::sha256(text)).substr(0, 24)) {
+    for (const char* word : {"INSERT ", "UPDATE ", "DELETE "})
+      writes = writes || sql.find(word) != std::string::npos;
+  }
+  std::string sql;
+  std::string name;
+  bool writes = false;
+};
+
+// Local to the transaction, which ends with the Sync behind the statement, so that nothing of it
+// stays in the session: behind a pooler the next client would have it.
+const Statement& scope_statement(bool with_role) {
+  static const Statement subject("SELECT set_config('todo.sub', $1, true)");
+  static const Statement both(
+      "SELECT set_config('todo.sub', $1, true), set_config('role', $2, true)");
+  return with_role ? both : subject;
 }
+
+// A statement that somebody waits for. It lives as long as its caller waits.
+struct Call {
+  const Statement* statement = nullptr;
+  std::string_view subject;
+  std::initializer_list<Param> params;
+  fiber::Fiber* caller = nullptr;
+  bool repeated = false;
+  bool moved = false;
+  bool done = false;
+  Result result;
+  std::optional<Error> error;
+};
 
 }  // namespace
 
-Error::Error(Kind the_kind, std::string the_sqlstate, std::string the_constraint,
-             const std::string& what)
-    : std::runtime_error(what),
-      kind(the_kind),
-      sqlstate(std::move(the_sqlstate)),
-      constraint(std::move(the_constraint)) {}
+// One connection to the server, in pipeline mode.
+class Link {
+ public:
+  using Deliver = std::function<void(Call&, std::optional<Error>)>;
+  using Requeue = std::function<void(Call&)>;
 
-void Result::Finish::operator()(pg_result* result) const noexcept { PQclear(result); }
+  Link(Deliver deliver, Requeue requeue)
+      : deliver_(std::move(deliver)), requeue_(std::move(requeue)), stuck_([this] {
+          look_at_head();
+        }) {}
 
-int Result::rows() const { return PQntuples(result_.get()); }
+  // Blocks; runs in a thread of its own. Returns libpq's words if it failed.
+  std::string connect(const std::string& url, const std::string& application);
+  // Back in the process's thread.
+  void begin();
 
-bool Result::is_null(int row, int column) const {
-  return PQgetisnull(result_.get(), row, column) != 0;
-}
+  bool is_ready() const { return watch_.has_value() && !is_retired_; }
+  bool is_lost() const { return is_lost_; }
+  bool is_retired() const { return is_retired_; }
+  bool is_idle() const { return slots_.empty(); }
+  bool takes_reads() const { return !is_stuck_ && slots_.size() < kMaxDepth && !has_write(); }
+  Clock::time_point idle_since() const { return since_; }
+  // Takes no more statements; is lost when those in hand are done.
+  void retire() { is_retired_ = true; }
+  // The statement that the server is at has outlived its deadline.
+  bool is_abandoned() const { return is_abandoned_; }
 
-std::string_view Result::field(int row, int column, std::initializer_list<unsigned> types) const {
-  const unsigned type = PQftype(result_.get(), column);
-  if (std::find(types.begin(), types.end(), type) == types.end() || row >= rows() ||
-      is_null(row, column))
-    throw std::logic_error("column " + std::to_string(column) + " was read as another type");
-  return {PQgetvalue(result_.get(), row, column),
-          static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
-}
+  // Nothing waits on the link, and the server has said nothing: had it closed the link, there would
+  // be something to read.
+  bool is_alive();
+  void send(Call& call, const std::string& role, bool prepares);
+  void flush();
+  // Nobody waits for the call any more.
+  void forget(const Call& call);
+  void lose(const std::string& why);
 
-std::string_view Result::text(int row, int column) const {
-  return field(row, column, {kText, kVarchar});
-}
+ private:
+  struct Finish {
+    void operator()(pg_conn* connection) const noexcept { PQfinish(connection); }
+  };
+  using ResultPointer = std::unique_ptr<pg_result, Result::Finish>;
+  // What was sent up to one Sync.
+  struct Slot {
+    Call* call = nullptr;  // nullptr: nobody waits for it
+    int scopes = 0;        // results that come before the statement's own
+    ResultPointer result;
+    bool completed = false;
+    std::optional<Error> error;
+    bool writes = false;
+    const Statement* prepares = nullptr;  // a slot of its own for preparing it
+  };
 
-std::int64_t Result::integer(int row, int column) const {
-  const std::string_view bytes = field(row, column, {kInt4, kInt8});
-  return bytes.size() == 4 ? from_network<std::int32_t>(bytes) : from_network<std::int64_t>(bytes);
-}
+  bool has_write() const { return !slots_.empty() && slots_.back().writes; }
+  bool prepare_if_used_again(const Statement& statement);
+  bool send_statement(const Statement& statement, const std::vector<const char*>& values);
+  bool end_slot(Slot slot);
+  void on_events(std::uint32_t events);
+  void harvest();
+  void take(Slot& slot, ResultPointer result);
+  void finish_head();
+  void look_at_head();
+  Error error_of(const pg_result* result, const Slot& slot) const;
 
-bool Result::boolean(int row, int column) const { return field(row, column, {kBool})[0] != 0; }
+  Deliver deliver_;
+  Requeue requeue_;
+  std::unique_ptr<pg_conn, Finish> connection_;
+  std::optional<loop::Watch> watch_;
+  std::deque<Slot> slots_;
+  std::unordered_map<const Statement*, int> uses_;  // 2 and more: prepared
+  loop::Timer stuck_;
+  Clock::time_point since_ = Clock::now();  // that the head of slots_ is the head
+  bool is_stuck_ = false;
+  bool is_retired_ = false;
+  bool is_abandoned_ = false;
+  bool is_lost_ = false;
+  bool needs_flush_ = false;
+};
 
-timestamp::Time Result::time(int row, int column) const {
-  const std::string_view bytes = field(row, column, {kTimestampTz});
-  return kPostgresEpoch + std::chrono::microseconds(from_network<std::int64_t>(bytes));
-}
-
-std::optional<std::string> Result::maybe_text(int row, int column) const {
-  if (is_null(row, column)) return std::nullopt;
-  return std::string(text(row, column));
-}
-
-std::string normalized_url(std::string_view url, std::vector<std::string>& warnings) {
-  constexpr const char* kForm =
-      "DATABASE_URL must be a URL such as postgresql://user:password@host:5432/database";
-  const std::size_t scheme_end = url.find("://");
-  if (scheme_end == std::string_view::npos) throw std::invalid_argument(kForm);
-  const std::string_view scheme = url.substr(0, std::min(url.find('+'), scheme_end));
-  if (scheme != "postgres" && scheme != "postgresql") throw std::invalid_argument(kForm);
-
-  const std::size_t question = std::min(url.find('?', scheme_end), url.size());
-  std::string clean = "postgresql" + std::string(url.substr(scheme_end, question - scheme_end));
-  char separator = '?';
-  for (std::size_t begin = question + 1; begin < url.size();) {
-    const std::size_t end = std::min(url.find('&', begin), url.size());
-    const std::string_view pair = url.substr(begin, end - begin);
-    const std::string_view name = pair.substr(0, pair.find('='));
-    if (is_libpq_parameter(name)) {
-      clean += separator;
-      clean += pair;
-      separator = '&';
-    } else if (!name.empty()) {
-      warnings.push_back("DATABASE_URL: the parameter \"" + std::string(name) +
-                         "\" is not one of PostgreSQL's and is left out");
-    }
-    begin = end + 1;
-  }
-
-  char* message = nullptr;
-  const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> parsed(
-      PQconninfoParse(clean.c_str(), &message), PQconninfoFree);
-  const std::unique_ptr<char, void (*)(void*)> discarded(message, PQfreemem);  // it quotes the URL
-  if (!parsed) throw std::invalid_argument(kForm);
-  return clean;
-}
-
-void Connection::Finish::operator()(pg_conn* connection) const noexcept { PQfinish(connection); }
-
-Connection::Connection(std::string url, std::string application)
-    : url_(std::move(url)), application_(std::move(application)) {
-  forget_ambient_settings();
-}
-
-// An idle link on which there is something to read has been closed by the server (or is about to
-// be): there is nothing else that it would say without being asked.
-bool Connection::link_is_alive() const {
-  if (!connection_ || PQstatus(connection_.get()) != CONNECTION_OK) return false;
-  pollfd socket{PQsocket(connection_.get()), POLLIN, 0};
-  return poll(&socket, 1, 0) == 0;
-}
-
-void Connection::ensure_connected(Clock::time_point deadline) {
-  if (link_is_alive()) return;
-  connection_.reset();
-  statements_.clear();
+std::string Link::connect(const std::string& url, const std::string& application) {
   // What DATABASE_URL says comes later in the list and wins. connect_timeout counts for each host.
   const std::array<const char*, 8> names{
       "application_name",     "connect_timeout", "keepalives_idle", "tcp_user_timeout",
       "target_session_attrs", "dbname",          "client_encoding", nullptr};
-  const std::array<const char*, 8> values{application_.c_str(), "2",    "30",   "5000", "any",
-                                          url_.c_str(),         "UTF8", nullptr};
+  const std::array<const char*, 8> values{application.c_str(), "2",    "30",   "5000", "any",
+                                          url.c_str(),         "UTF8", nullptr};
   connection_.reset(PQconnectdbParams(names.data(), values.data(), 1));
-  if (!connection_ || PQstatus(connection_.get()) != CONNECTION_OK) {
-    // libpq's message names hosts, roles and databases, never the password.
-    std::string why = connection_ ? PQerrorMessage(connection_.get()) : "out of memory";
-    std::replace(why.begin(), why.end(), '\n', ' ');
-    connection_.reset();
-    throw Error(Error::Kind::unavailable, "", "", "cannot connect: " + why);
-  }
+  if (connection_ && PQstatus(connection_.get()) == CONNECTION_OK) return "";
+  // libpq's message names hosts, roles and databases, never the password.
+  std::string why = connection_ ? PQerrorMessage(connection_.get()) : "out of memory";
+  std::replace(why.begin(), why.end(), '\n', ' ');
+  connection_.reset();
+  return why;
+}
+
+void Link::begin() {
   PQsetnonblocking(connection_.get(), 1);
-  if (Clock::now() > deadline)
-    throw Error(Error::Kind::unavailable, "", "", "connecting took too long");
+  PQenterPipelineMode(connection_.get());
+  watch_.emplace(PQsocket(connection_.get()), EPOLLIN,
+                 [this](std::uint32_t events) { on_events(events); });
+  since_ = Clock::now();
 }
 
-// Waits until the socket is ready for one of `events`.
-void Connection::wait(short events, Clock::time_point deadline) {
-  const auto left =
-      std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-  pollfd socket{PQsocket(connection_.get()), events, 0};
-  if (left > 0 && poll(&socket, 1, static_cast<int>(left)) > 0) return;
-  connection_.reset();  // the answer, should it still come, belongs to nobody
-  throw Error(Error::Kind::in_doubt, "", "", "the database did not answer in time");
+bool Link::is_alive() {
+  pollfd socket{PQsocket(connection_.get()), POLLIN, 0};
+  if (PQstatus(connection_.get()) == CONNECTION_OK && poll(&socket, 1, 0) == 0) return true;
+  on_events(EPOLLIN);  // a notice, or the end
+  return !is_lost_;
 }
 
-// Throws what `result` (or, if it is null, the state of the link) says. `completed`: the server
-// had already reported the statement as done, so only its commit was open.
-void Connection::fail(const pg_result* result, bool completed) {
+// By itself, so that a statement that fails does not take its preparation along.
+bool Link::prepare_if_used_again(const Statement& statement) {
+  if (++uses_[&statement] != 2) return true;
+  if (PQsendPrepare(connection_.get(), statement.name.c_str(), statement.sql.c_str(), 0, nullptr) ==
+      0)
+    return false;
+  Slot slot;
+  slot.prepares = &statement;
+  return end_slot(std::move(slot));
+}
+
+bool Link::send_statement(const Statement& statement, const std::vector<const char*>& values) {
+  const int count = static_cast<int>(values.size());
+  const auto known = uses_.find(&statement);
+  if (known != uses_.end() && known->second >= 2)
+    return PQsendQueryPrepared(connection_.get(), statement.name.c_str(), count, values.data(),
+                               nullptr, nullptr, 1) != 0;
+  return PQsendQueryParams(connection_.get(), statement.sql.c_str(), count, nullptr, values.data(),
+                           nullptr, nullptr, 1) != 0;
+}
+
+bool Link::end_slot(Slot slot) {
+  if (slots_.empty()) since_ = Clock::now();
+  slots_.push_back(std::move(slot));
+  needs_flush_ = true;
+  return PQpipelineSync(connection_.get()) != 0;
+}
+
+void Link::send(Call& call, const std::string& role, bool prepares) {
+  static std::string texts;  // libpq wants each text to end with NUL
+  texts.clear();
+  std::vector<std::size_t> begins;
+  constexpr std::size_t kNull = ~std::size_t{0};
+  for (const Param& param : call.params) {
+    begins.push_back(param ? texts.size() : kNull);
+    if (param) texts.append(*param).append(1, '\0');
+  }
+  std::vector<const char*> values;
+  for (const std::size_t begin : begins)
+    values.push_back(begin == kNull ? nullptr : texts.data() + begin);
+
+  const Statement* scope = nullptr;
+  if (!role.empty() || !call.subject.empty()) scope = &scope_statement(!role.empty());
+  Slot slot;
+  slot.call = &call;
+  slot.writes = call.statement->writes;
+  slot.scopes = scope != nullptr ? 1 : 0;
+  bool sent = true;
+  if (prepares) {
+    if (scope != nullptr) sent = prepare_if_used_again(*scope);
+    sent = sent && prepare_if_used_again(*call.statement);
+  } else {
+    uses_.clear();
+  }
+  if (scope != nullptr) {
+    const std::string subject(call.subject);
+    std::vector<const char*> settings{subject.c_str()};
+    if (!role.empty()) settings.push_back(role.c_str());
+    sent = sent && send_statement(*scope, settings);
+  }
+  sent = sent && send_statement(*call.statement, values);
+  sent = end_slot(std::move(slot)) && sent;
+  if (slots_.size() > 1 && !stuck_.is_set()) stuck_.set(since_ + kStuck);
+  if (!sent) lose("sending failed");
+}
+
+void Link::flush() {
+  if (!needs_flush_ || is_lost_) return;
+  const int left = PQflush(connection_.get());
+  if (left < 0) return on_events(EPOLLIN);  // reading tells why
+  needs_flush_ = left == 1;
+  watch_->set(needs_flush_ ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+void Link::forget(const Call& call) {
+  for (Slot& slot : slots_) {
+    if (slot.call != &call) continue;
+    slot.call = nullptr;
+    is_abandoned_ = is_abandoned_ || &slot == &slots_.front();
+  }
+}
+
+void Link::on_events(std::uint32_t) {
+  const bool read = PQconsumeInput(connection_.get()) != 0;
+  harvest();
+  if (!is_lost_ && (!read || PQstatus(connection_.get()) != CONNECTION_OK)) lose("the link broke");
+  if (!is_lost_) flush();
+}
+
+// Takes all answers that have arrived.
+void Link::harvest() {
+  int nothing = 0;
+  while (PQisBusy(connection_.get()) == 0 && !slots_.empty() && nothing < 2) {
+    ResultPointer result(PQgetResult(connection_.get()));
+    if (!result) {
+      ++nothing;  // between the results of two statements; twice: there is no more
+      continue;
+    }
+    nothing = 0;
+    if (PQresultStatus(result.get()) == PGRES_PIPELINE_SYNC)
+      finish_head();
+    else
+      take(slots_.front(), std::move(result));
+  }
+}
+
+Error Link::error_of(const pg_result* result, const Slot& slot) const {
   const std::string sqlstate(error_field(result, PG_DIAG_SQLSTATE));
   const std::string constraint(error_field(result, PG_DIAG_CONSTRAINT_NAME));
-  const bool lost = PQstatus(connection_.get()) != CONNECTION_OK;
-  if (lost) connection_.reset();
-  if (sqlstate.empty() || (lost && completed))
-    throw Error(Error::Kind::in_doubt, sqlstate, "", "the link broke in mid-statement " + sqlstate);
-  if (is_passing(sqlstate)) {
-    connection_.reset();  // after a fail-over or shutdown another server may be the right one
-    throw Error(Error::Kind::unavailable, sqlstate, "", "the database gave up: " + sqlstate);
-  }
-  throw Error(Error::Kind::refused, sqlstate, constraint,
-              "the database refused the statement: " + sqlstate + " " + constraint);
+  if (sqlstate.empty())
+    return {slot.writes ? Error::Kind::in_doubt : Error::Kind::unavailable, "", "",
+            "the link broke in mid-statement"};
+  if (is_passing(sqlstate))
+    return {slot.completed && slot.writes ? Error::Kind::in_doubt : Error::Kind::unavailable,
+            sqlstate, "", "the database gave up: " + sqlstate};
+  const bool is_scope = slot.scopes > 0;
+  return {Error::Kind::refused, sqlstate, constraint,
+          is_scope ? "the database refused the program's role (" + sqlstate +
+                         "): run sql/migrate, or set DATABASE_ROLES=off"
+                   : "the database refused the statement: " + sqlstate + " " + constraint};
 }
 
-// Collects everything up to the end of the command. The last result counts: the commit of a
-// statement comes after its rows, and can fail.
-Result Connection::receive(Clock::time_point deadline) {
-  Result last;
-  bool completed = false;
-  for (;;) {
-    int flushed = PQflush(connection_.get());
-    while (flushed == 1) {
-      wait(POLLIN | POLLOUT, deadline);
-      if (PQconsumeInput(connection_.get()) == 0) fail(nullptr, completed);
-      flushed = PQflush(connection_.get());
-    }
-    while (PQisBusy(connection_.get()) != 0) {
-      wait(POLLIN, deadline);
-      if (PQconsumeInput(connection_.get()) == 0 && PQisBusy(connection_.get()) != 0)
-        fail(nullptr, completed);
-    }
-    std::unique_ptr<pg_result, Result::Finish> result(PQgetResult(connection_.get()));
-    if (!result) break;
-    const ExecStatusType status = PQresultStatus(result.get());
-    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
-      // The rest of the command is read, so that the connection can be used again.
-      while (PQstatus(connection_.get()) == CONNECTION_OK) {
-        while (PQisBusy(connection_.get()) != 0) {
-          wait(POLLIN, deadline);
-          if (PQconsumeInput(connection_.get()) == 0) break;
-        }
-        const std::unique_ptr<pg_result, Result::Finish> rest(PQgetResult(connection_.get()));
-        if (!rest) break;
+void Link::take(Slot& slot, ResultPointer result) {
+  switch (PQresultStatus(result.get())) {
+    case PGRES_TUPLES_OK:
+    case PGRES_COMMAND_OK:
+      if (slot.scopes > 0) {
+        --slot.scopes;
+      } else {
+        slot.completed = true;
+        slot.result = std::move(result);
       }
-      fail(result.get(), completed);
-    }
-    completed = true;
-    last.result_ = std::move(result);
+      break;
+    case PGRES_PIPELINE_ABORTED:
+      break;  // after the error that was taken before
+    default:
+      if (!slot.error) slot.error = error_of(result.get(), slot);
   }
-  if (!last.result_) fail(nullptr, completed);
-  return last;
 }
 
-void Connection::prepare(Statement& statement, std::string_view sql, Clock::time_point deadline) {
-  if (PQsendPrepare(connection_.get(), statement.name.c_str(), std::string(sql).c_str(), 0,
-                    nullptr) == 0)
-    fail(nullptr, false);
-  receive(deadline);
-  statement.prepared = true;
+void Link::finish_head() {
+  Slot slot = std::move(slots_.front());
+  slots_.pop_front();
+  since_ = Clock::now();
+  if (slots_.empty()) is_stuck_ = false;
+  if (slot.error && means_another_server(slot.error->sqlstate)) retire();
+  // The shape of a table has changed under a prepared statement: a new link knows the new one.
+  const bool is_outdated = slot.error && slot.error->sqlstate == "0A000";
+  if (is_outdated) retire();
+  if (slot.error && slot.prepares != nullptr) uses_.erase(slot.prepares);
+  if (slot.call == nullptr) return;
+  if (slot.error && !slot.call->repeated &&
+      (is_outdated || is_conflict(slot.error->sqlstate) ||
+       tells_of_a_pooler(slot.error->sqlstate))) {
+    slot.call->repeated = true;
+    slot.call->error = slot.error;  // the pool looks at it
+    return requeue_(*slot.call);
+  }
+  if (!slot.error && !slot.result)
+    slot.error = Error(Error::Kind::in_doubt, "", "", "a statement without a result");
+  if (!slot.error) slot.call->result.result_ = std::move(slot.result);
+  deliver_(*slot.call, std::move(slot.error));
 }
 
-void Connection::send(std::string_view sql, std::span<const Param> params,
-                      Clock::time_point deadline) {
-  std::vector<std::string> copies;  // libpq wants each text to end with NUL
-  copies.reserve(params.size());
-  std::vector<const char*> values;
-  for (const Param& param : params) {
+// Reads do no harm when they are done twice, so one that takes long need not keep those behind it
+// waiting: they are asked again on another link, and their answers here are thrown away.
+void Link::look_at_head() {
+  if (slots_.size() < 2 || is_stuck_) return;
+  if (Clock::now() < since_ + kStuck) return stuck_.set(since_ + kStuck);
+  is_stuck_ = true;
+  for (auto slot = std::next(slots_.begin()); slot != slots_.end(); ++slot) {
+    if (slot->call == nullptr || slot->writes || slot->call->moved) continue;
+    slot->call->moved = true;
+    requeue_(*std::exchange(slot->call, nullptr));
+  }
+}
+
+void Link::lose(const std::string& why) {
+  if (is_lost_) return;
+  is_lost_ = true;
+  is_retired_ = true;
+  watch_.reset();
+  stuck_.cancel();
+  std::deque<Slot> slots;
+  slots.swap(slots_);
+  for (Slot& slot : slots) {
+    if (slot.call == nullptr) continue;
+    // With the commit open, even the server's own reason does not tell what became of it.
+    const bool is_open = !slot.error || (slot.completed && slot.writes);
+    if (is_open)
+      slot.error = Error(slot.writes ? Error::Kind::in_doubt : Error::Kind::unavailable, "", "",
+                         why + (slot.writes ? " in mid-statement" : ""));
+    deliver_(*slot.call, std::move(slot.error));
+  }
+}
+
+// The links, and the statements that wait for one.
+class Connection::Pool {
+ public:
+  Pool(std::string url, std::string application, Options options)
+      : url_(std::move(url)),
+        application_(std::move(application)),
+        options_(std::move(options)),
+        reaper_([this] { close_idle_links(); }) {
+    forget_ambient_settings();
+    loop::before_wait(this, [this] { dispatch(); });
+  }
+  ~Pool() {
+    while (connecting_) loop::step();
+    loop::before_wait(this, nullptr);
+  }
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  Result run(std::string_view subject, std::string_view sql, std::initializer_list<Param> params);
+
+ private:
+  const Statement& statement_for(std::string_view sql);
+  void dispatch();
+  Link* link_for(const Statement& statement);
+  void open_link();
+  void close_idle_links();
+  void fail_waiting(const std::string& why);
+  void deliver(Call& call, std::optional<Error> error);
+  void requeue(Call& call);
+
+  std::string url_;
+  std::string application_;
+  Options options_;
+  std::unordered_map<std::string_view, std::unique_ptr<Statement>> statements_;  // by their text
+  std::vector<std::unique_ptr<Link>> links_;
+  std::deque<Call*> waiting_;
+  loop::Timer reaper_;
+  bool connecting_ = false;
+  Clock::time_point no_more_until_{};
+  bool pooled_ = false;  // a prepared statement was not there again: do without
+};
+
+const Statement& Connection::Pool::statement_for(std::string_view sql) {
+  const auto known = statements_.find(sql);
+  if (known != statements_.end()) return *known->second;
+  auto made = std::make_unique<Statement>(sql);
+  const std::string_view key = made->sql;
+  return *statements_.emplace(key, std::move(made)).first->second;
+}
+
+Result Connection::Pool::run(std::string_view subject, std::string_view sql,
+                             std::initializer_list<Param> params) {
+  for (const Param& param : params)
     if (param && param->find('\0') != std::string_view::npos)
       throw Error(Error::Kind::refused, "22021", "", "a parameter holds a NUL byte");
-    if (param) copies.emplace_back(*param);
-    values.push_back(param ? copies.back().c_str() : nullptr);
-  }
-  const int count = static_cast<int>(params.size());
-
-  // A statement's name is made from its text: should a pooler lead us to a session in which
-  // another program prepared something, one name still means one statement.
-  auto [known, is_new] = statements_.try_emplace(std::string(sql));
-  Statement& statement = known->second;
-  if (is_new) statement.name = "t_" + encoding::hex(crypto::sha256(sql)).substr(0, 24);
-  if (!pooled_ && !is_new && !statement.prepared) prepare(statement, sql, deadline);
-
-  const int sent = !pooled_ && statement.prepared
-                       ? PQsendQueryPrepared(connection_.get(), statement.name.c_str(), count,
-                                             values.data(), nullptr, nullptr, 1)
-                       : PQsendQueryParams(connection_.get(), std::string(sql).c_str(), count,
-                                           nullptr, values.data(), nullptr, nullptr, 1);
-  if (sent == 0) fail(nullptr, false);
+  Call call;
+  call.statement = &statement_for(sql);
+  call.subject = subject;
+  call.params = params;
+  call.caller = fiber::current();
+  loop::Timer deadline([&] {
+    for (const auto& link : links_) link->forget(call);
+    const bool was_waiting = std::erase(waiting_, &call) > 0;
+    const bool may_be_done = !was_waiting && call.statement->writes;
+    deliver(call, Error(may_be_done ? Error::Kind::in_doubt : Error::Kind::unavailable, "", "",
+                        "the database did not answer in time"));
+  });
+  deadline.set(Clock::now() + kDeadline);
+  waiting_.push_back(&call);
+  loop::wait_until([&] { return call.done; });
+  if (call.error) throw Error(std::move(*call.error));
+  return std::move(call.result);
 }
 
-Result Connection::run(std::string_view sql, std::span<const Param> params) {
-  const Clock::time_point deadline = Clock::now() + kDeadline;
-  ensure_connected(deadline);
-  try {
-    send(sql, params, deadline);
-    return receive(deadline);
-  } catch (const Error& error) {
-    if (pooled_ || !connection_ || !asks_for_unprepared(error.sqlstate)) throw;
+void Connection::Pool::deliver(Call& call, std::optional<Error> error) {
+  call.error = std::move(error);
+  call.done = true;
+  loop::wake(call.caller);
+}
+
+void Connection::Pool::requeue(Call& call) {
+  if (call.error && tells_of_a_pooler(call.error->sqlstate)) pooled_ = true;
+  call.error.reset();
+  waiting_.push_front(&call);
+}
+
+// Before each wait for events, so that all that came up meanwhile goes out together.
+void Connection::Pool::dispatch() {
+  // A link whose statement outlived its deadline answers nobody: the server stops working for it
+  // when it is closed.
+  for (auto& link : links_)
+    if (link->is_abandoned()) link->lose("the database did not answer in time");
+  std::erase_if(links_, [](const auto& link) {
+    return link->is_lost() || (link->is_retired() && link->is_idle());
+  });
+  bool lacks_link = false;
+  for (auto place = waiting_.begin(); place != waiting_.end();) {
+    Link* link = link_for(*(*place)->statement);
+    if (link == nullptr) {
+      lacks_link = true;
+      ++place;
+      continue;
+    }
+    Call& call = **place;
+    place = waiting_.erase(place);
+    link->send(call, options_.role, !pooled_);
   }
-  pooled_ = true;
-  send(sql, params, deadline);
-  return receive(deadline);
+  const bool may_open = links_.size() < options_.max_links && Clock::now() >= no_more_until_;
+  if (lacks_link && (links_.empty() || may_open)) open_link();
+  for (auto& link : links_) link->flush();
+}
+
+Link* Connection::Pool::link_for(const Statement& statement) {
+  const bool alone = statement.writes || pooled_;
+  for (const auto& link : links_) {
+    if (!link->is_ready()) continue;
+    if (link->is_idle() && !link->is_alive()) continue;
+    if (alone ? link->is_idle() : link->takes_reads()) return link.get();
+  }
+  return nullptr;
+}
+
+void Connection::Pool::open_link() {
+  if (connecting_) return;
+  connecting_ = true;
+  fiber::start([this] {
+    auto link = std::make_unique<Link>(
+        [this](Call& call, std::optional<Error> error) { deliver(call, std::move(error)); },
+        [this](Call& call) { requeue(call); });
+    std::string why;
+    try {
+      loop::offload([&] { why = link->connect(url_, application_); });
+    } catch (const std::exception& failure) {
+      why = failure.what();
+    }
+    connecting_ = false;
+    if (why.empty()) {
+      link->begin();
+      links_.push_back(std::move(link));
+      if (links_.size() > 1 && !reaper_.is_set()) reaper_.set(Clock::now() + kIdle);
+    } else if (links_.empty()) {
+      fail_waiting(why);
+    } else {
+      // We can do without one more, and do not ask for it with each statement.
+      logging::Line(logging::Level::warn).field("err", "no further connection: " + why);
+      no_more_until_ = Clock::now() + kIdle;
+    }
+  });
+}
+
+void Connection::Pool::fail_waiting(const std::string& why) {
+  std::deque<Call*> waiting;
+  waiting.swap(waiting_);
+  for (Call* call : waiting)
+    deliver(*call, Error(Error::Kind::unavailable, "", "", "cannot connect: " + why));
+}
+
+void Connection::Pool::close_idle_links() {
+  const Clock::time_point now = Clock::now();
+  std::size_t kept = 0;
+  for (const auto& link : links_) {
+    const bool idles = link->is_idle() && now - link->idle_since() >= kIdle;
+    if (kept++ > 0 && idles) link->retire();
+  }
+  if (links_.size() > 1) reaper_.set(now + kIdle);
+}
+
+Connection::Connection(std::string url, std::string application, Options options)
+    : pool_(std::make_unique<Pool>(std::move(url), std::move(application), std::move(options))) {}
+
+Connection::~Connection() = default;
+
+Result Connection::run_as(std::string_view subject, std::string_view sql,
+                          std::initializer_list<Param> params) {
+  return pool_->run(subject, sql, params);
 }
 
 }  // namespace db

@@ -1,14 +1,13 @@
-// One PostgreSQL connection for the process, and statements on it. The only module over libpq.
+// The process's way to PostgreSQL: statements of all requests that wait at one moment go out
+// together and come back as they are done, over a few connections. The only module over libpq.
 // Must not know: HTTP, JSON, table names.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <initializer_list>
-#include <map>
 #include <memory>
 #include <optional>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -16,7 +15,6 @@
 
 #include "lib/timestamp.h"
 
-struct pg_conn;
 struct pg_result;
 
 namespace db {
@@ -55,6 +53,7 @@ class Result {
 
  private:
   friend class Connection;
+  friend class Link;
   struct Finish {
     void operator()(pg_result* result) const noexcept;
   };
@@ -67,48 +66,48 @@ class Result {
 // `warnings`. Throws std::invalid_argument with one line that says what to do; it quotes nothing.
 std::string normalized_url(std::string_view url, std::vector<std::string>& warnings);
 
+struct Options {
+  // The role to work as (SET ROLE, for each statement's transaction); "" : who logged in.
+  std::string role;
+  // Connections to the server at most. The first is made with the first statement. Reads share one
+  // and are sent without waiting for each other's answers; a write has one to itself, because the
+  // commits of one connection wait for each other. Further ones are closed when they idle.
+  std::size_t max_links = 8;
+};
+
 class Connection {
  public:
   // Does not connect. `url` is a result of normalized_url(); `application` is shown by
   // pg_stat_activity.
-  Connection(std::string url, std::string application);
+  Connection(std::string url, std::string application, Options options = {});
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
 
-  // Runs one statement as its own transaction and returns after its commit. Connects if needed,
-  // and again if the idle link turns out dead before anything was sent; never repeats a statement
-  // that was sent. A statement is prepared when it is used for the second time on a connection,
-  // under a name made from its text, and goes on unprepared behind a pooler in transaction mode.
-  // No other state is kept in the database session.
+  // Runs one statement as its own transaction and returns after its commit; other fibers run
+  // meanwhile. Connects if needed, and again if the idle link turns out dead before anything was
+  // sent; never repeats a write that was sent, but once where the server says that it took it back
+  // because of another transaction (SQLSTATE 40001, 40P01).
+  // What fails, stalls or is given up here touches no other statement: each has its own Sync, and
+  // reads that wait behind one that takes long are asked again elsewhere.
+  // A statement is prepared when it is used for the second time on a link, under a name made from
+  // its text, and goes on unprepared behind a pooler in transaction mode. No other state is kept in
+  // the database session.
   // Throws Error. Returns within about kDeadline even if the server stays silent.
-  Result run(std::string_view sql, std::span<const Param> params);
   Result run(std::string_view sql, std::initializer_list<Param> params) {
-    return run(sql, std::span<const Param>(params.begin(), params.size()));
+    return run_as("", sql, params);
   }
+
+  // Ditto, with the setting "todo.sub" (which row-level security asks for) at `subject`, for this
+  // statement's transaction only.
+  Result run_as(std::string_view subject, std::string_view sql,
+                std::initializer_list<Param> params);
 
   static constexpr std::chrono::milliseconds kDeadline{4500};
 
  private:
-  using Clock = std::chrono::steady_clock;
-  struct Finish {
-    void operator()(pg_conn* connection) const noexcept;
-  };
-  struct Statement {
-    std::string name;
-    bool prepared = false;
-  };
-
-  void ensure_connected(Clock::time_point deadline);
-  bool link_is_alive() const;
-  void send(std::string_view sql, std::span<const Param> params, Clock::time_point deadline);
-  void prepare(Statement& statement, std::string_view sql, Clock::time_point deadline);
-  Result receive(Clock::time_point deadline);
-  void wait(short events, Clock::time_point deadline);
-  [[noreturn]] void fail(const pg_result* result, bool completed);
-
-  std::string url_;
-  std::string application_;
-  std::unique_ptr<pg_conn, Finish> connection_;
-  std::map<std::string, Statement, std::less<>> statements_;  // by SQL text, of this connection
-  bool pooled_ = false;  // a prepared statement was not there again: do without
+  class Pool;
+  std::unique_ptr<Pool> pool_;
 };
 
 }  // namespace db

@@ -12,6 +12,8 @@
 namespace env {
 namespace {
 
+constexpr std::size_t kYear = 366 * 86400;  // seconds
+
 // Better Auth falls back to this text when no secret is set, so everybody knows it.
 constexpr std::string_view kWellKnownSecret = "better-auth-secret-12345678901234567890";
 
@@ -226,7 +228,6 @@ void read_mail(Reader& reader, Settings& settings) {
 
 // Better Auth's options for e-mail and password and for sessions.
 void read_auth_options(Reader& reader, Settings& settings) {
-  constexpr std::size_t kYear = 366 * 86400;
   settings.auto_sign_in = reader.flag("AUTH_AUTO_SIGN_IN", true);
   settings.require_email_verification = reader.flag("AUTH_REQUIRE_EMAIL_VERIFICATION", false);
   settings.min_password_length = reader.number("AUTH_MIN_PASSWORD_LENGTH", 8, 1, 1024);
@@ -281,6 +282,9 @@ Settings load(const Lookup& lookup) {
 
   read_auth_options(reader, settings);
 
+  settings.database_connections = reader.number("DATABASE_CONNECTIONS", 8, 1, 64);
+  settings.idle_exit = std::chrono::seconds(reader.number("IDLE_EXIT_SECONDS", 0, 0, kYear));
+  settings.max_requests = reader.number("MAX_REQUESTS", 0, 0, 1'000'000'000);
   settings.max_body_bytes =
       reader.number("TODO_MAX_BODY_BYTES", kDefaultMaxBody, 1024, kLargestMaxBody);
   settings.error_detail = reader.flag("TODO_ERROR_DETAIL", true);

@@ -82,6 +82,9 @@ struct Settings {
   std::string mail_templates;  // a folder
 
   std::size_t max_body_bytes = 0;
+  std::size_t database_connections = 8;  // of one process, at most
+  std::chrono::seconds idle_exit{0};     // a process ends after so long without a request; 0: never
+  unsigned long max_requests = 0;        // ... or after so many; 0: never
   bool error_detail = true;  // errors of the task API carry "detail" as well as "message"
   bool camel_case = false;   // tasks carry userId, createdAt, updatedAt as well
   enum class Envelope { array, tasks, items, data };

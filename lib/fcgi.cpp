@@ -2,56 +2,29 @@
 
 #include <fcgiapp.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
-#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <memory>
 #include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "lib/loop.h"
 
 extern char** environ;
 
 namespace fcgi {
 namespace {
 
-// What is read and thrown away of a body over the limit, so that a web server that is still
-// sending gets our answer instead of a broken pipe.
-constexpr std::size_t kMaxDrain = std::size_t{1024} * 1024;
+using loop::Clock;
 
-using Read = std::function<long(char* buffer, std::size_t size)>;  // 0 at the end, negative: failed
-
-// Web servers write CONTENT_LENGTH in four ways: absent, "", "0" for no body, and "-1" (Caddy) for
-// a body of unknown length.
-struct Announced {
-  bool valid = true;
-  std::optional<unsigned long long> length;
-};
-
-Announced announced_length(const Request& request) {
-  const char* text = request.parameter("CONTENT_LENGTH");
-  if (text == nullptr) return {};
-  const std::string_view digits(text);
-  if (digits.empty() || digits == "-1") return {};
-  unsigned long long length = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
-  if (end != digits.data() + digits.size() || error == std::errc::invalid_argument)
-    return {false, std::nullopt};
-  if (error == std::errc::result_out_of_range) return {true, ~0ULL};
-  return {true, length};
-}
-
-void drain(const Read& read) {
-  char buffer[16384];
-  for (std::size_t total = 0; total < kMaxDrain;) {
-    const long count = read(buffer, sizeof buffer);
-    if (count <= 0) return;
-    total += static_cast<std::size_t>(count);
-  }
-}
+// --- Plain CGI -----------------------------------------------------------------------------------
 
 // By plain CGI without CONTENT_LENGTH there is no body (RFC 3875, section 4.1.2), but a person who
 // pipes one in from a shell means it.
@@ -60,40 +33,42 @@ bool may_have_body(const Request& request) {
   return method != "GET" && method != "HEAD" && method != "OPTIONS" && isatty(STDIN_FILENO) == 0;
 }
 
-// Reads the body into `request`. `until_announced` (plain CGI) stops at CONTENT_LENGTH, because
-// standard input may stay open (RFC 3875, section 4.2); FastCGI marks the end itself.
-void read_body(Request& request, std::size_t limit, bool until_announced, const Read& read) {
-  const Announced announced = announced_length(request);
+long read_input(char* buffer, std::size_t size) {
+  ssize_t count = 0;
+  do count = ::read(STDIN_FILENO, buffer, size);
+  while (count < 0 && errno == EINTR);
+  return count;
+}
+
+// Stops at CONTENT_LENGTH, because standard input may stay open (RFC 3875, section 4.2).
+void read_body(Request& request, std::size_t limit) {
+  const records::Announced announced =
+      records::announced_length(request.parameter("CONTENT_LENGTH"));
   if (!announced.valid) {
     request.state = Body::bad_length;
-    return drain(read);
+    return;
   }
-  if (announced.length && *announced.length > limit) {
+  if (announced.known && announced.length > limit) {
     request.state = Body::too_large;
-    return until_announced ? void() : drain(read);
+    return;
   }
-  if (until_announced && !announced.length && !may_have_body(request)) return;
+  if (!announced.known && !may_have_body(request)) return;
 
   char buffer[16384];
-  for (;;) {
+  while (!announced.known || request.body.size() < announced.length) {
     std::size_t want = sizeof buffer;
-    if (until_announced && announced.length)
-      want = std::min<std::size_t>(want, *announced.length - request.body.size());
-    if (want == 0) break;
-    const long count = read(buffer, want);
-    if (count < 0) {
-      request.state = Body::cut;
-      return;
-    }
-    if (count == 0) break;
+    if (announced.known) want = std::min<std::size_t>(want, announced.length - request.body.size());
+    const long count = read_input(buffer, want);
+    if (count < 0) request.state = Body::cut;
+    if (count <= 0) break;
     if (request.body.size() + static_cast<std::size_t>(count) > limit) {
       request.body.clear();
       request.state = Body::too_large;
-      return drain(read);
+      return;
     }
     request.body.append(buffer, static_cast<std::size_t>(count));
   }
-  if (announced.length && request.body.size() != *announced.length) request.state = Body::cut;
+  if (announced.known && request.body.size() != announced.length) request.state = Body::cut;
 }
 
 int serve_cgi(std::size_t max_body_bytes, const Handler& handler) {
@@ -107,12 +82,7 @@ int serve_cgi(std::size_t max_body_bytes, const Handler& handler) {
     if (::write(STDERR_FILENO, kHelp.data(), kHelp.size()) < 0) return 2;
     return 2;
   }
-  read_body(request, max_body_bytes, true, [](char* buffer, std::size_t size) -> long {
-    ssize_t count = 0;
-    do count = ::read(STDIN_FILENO, buffer, size);
-    while (count < 0 && errno == EINTR);
-    return count;
-  });
+  read_body(request, max_body_bytes);
   const std::string response = handler(request);
   for (std::size_t sent = 0; sent < response.size();) {
     const ssize_t count = ::write(STDOUT_FILENO, response.data() + sent, response.size() - sent);
@@ -127,12 +97,13 @@ int serve_cgi(std::size_t max_body_bytes, const Handler& handler) {
   return 0;
 }
 
+// --- Signals -------------------------------------------------------------------------------------
+
 volatile sig_atomic_t stop_requested = 0;
 
 void on_stop(int) { stop_requested = 1; }
 
-// A request that outlives its time (a peer that never finishes its header: libfcgi waits for ever
-// after the first byte) costs this process, not the service.
+// Code that never comes back costs this process, not the service.
 void on_alarm(int) {
   constexpr std::string_view kLine =
       R"({"level":"error","err":"a request took too long; this process ends"})"
@@ -148,82 +119,293 @@ void handle_signal(int number, void (*action)(int)) {
   sigaction(number, &request, nullptr);
 }
 
-// The stop signals stay blocked but while we wait for a connection: libfcgi gives up its reads and
-// writes when a signal arrives, which would cut the request or the response in hand.
+constexpr int kStopSignals[] = {SIGTERM, SIGINT, SIGUSR1};
+
+// The stop signals are blocked but while we wait for events, so that no system call in between is
+// cut short by them. Returns the mask for waiting.
 sigset_t block_stop_signals() {
   sigset_t stops;
   sigemptyset(&stops);
-  sigaddset(&stops, SIGTERM);
-  sigaddset(&stops, SIGINT);
-  sigaddset(&stops, SIGUSR1);
-  sigset_t before;
-  sigprocmask(SIG_BLOCK, &stops, &before);
-  sigset_t waiting = before;
-  sigdelset(&waiting, SIGTERM);
-  sigdelset(&waiting, SIGINT);
-  sigdelset(&waiting, SIGUSR1);
+  for (const int number : kStopSignals) sigaddset(&stops, number);
+  sigset_t waiting;
+  sigprocmask(SIG_BLOCK, &stops, &waiting);
+  for (const int number : kStopSignals) sigdelset(&waiting, number);
   return waiting;
 }
 
+// Under constant load waiting reports readiness at once and never lets the signal in.
 bool stop_is_pending() {
+  if (stop_requested != 0) return true;
   sigset_t pending;
   sigpending(&pending);
-  return stop_requested != 0 || sigismember(&pending, SIGTERM) == 1 ||
-         sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGUSR1) == 1;
+  for (const int number : kStopSignals)
+    if (sigismember(&pending, number) == 1) return true;
+  return false;
 }
 
-void limit_silence(int socket) {
-  const timeval limit{kSilenceSeconds, 0};
-  setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+// --- FastCGI -------------------------------------------------------------------------------------
+
+class Server;
+
+// One connection of the web server: one request at a time, then the next.
+class Connection {
+ public:
+  Connection(Server& server, int descriptor, std::size_t max_body_bytes);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() { ::close(descriptor_); }
+
+  // Runs in a fiber: answers the request in hand.
+  void answer(const Handler& handler);
+  bool is_idle() const {
+    return !in_hand_ && output_.empty() && reader_.state() == records::Reader::State::idle;
+  }
+  void close();
+
+ private:
+  void on_events(std::uint32_t events);
+  void read();
+  void look_at_requests();
+  void send();
+  void expect_progress();
+
+  Server& server_;
+  int descriptor_;
+  records::Reader reader_;
+  std::string output_;
+  bool in_hand_ = false;  // its request waits for a fiber or runs in one
+  bool gone_ = false;     // the peer hung up
+  bool last_ = false;     // to be closed when the output is sent
+  loop::Timer silence_;
+  std::optional<loop::Watch> watch_;
+};
+
+class Server {
+ public:
+  Server(const Options& options, const Handler& handler, const std::function<bool()>& may_continue)
+      : options_(options), handler_(handler), may_continue_(may_continue) {}
+
+  int run();
+
+  void enqueue(Connection* connection) { waiting_.push_back(connection); }
+  void finished_request() { --running_; }
+  // Frees it when no code of it is running any more.
+  void release(Connection* connection);
+  bool is_stopping() const { return stopping_; }
+
+ private:
+  void listen();
+  void accept();
+  void start_requests();
+  void watch_over_turns();
+  void look_for_reasons_to_stop();
+  void stop();
+
+  const Options& options_;
+  const Handler& handler_;
+  const std::function<bool()>& may_continue_;
+  std::optional<loop::Watch> listener_;
+  std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
+  std::vector<std::unique_ptr<Connection>> released_;
+  std::deque<Connection*> waiting_;
+  std::size_t running_ = 0;
+  unsigned long requests_ = 0;
+  bool stopping_ = false;
+  Clock::time_point stop_by_ = Clock::time_point::max();
+  Clock::time_point idle_since_ = Clock::now();
+  std::optional<Clock::time_point> alarm_set_at_;
+};
+
+Connection::Connection(Server& server, int descriptor, std::size_t max_body_bytes)
+    : server_(server), descriptor_(descriptor), reader_(max_body_bytes), silence_([this] {
+        close();
+      }) {
+  watch_.emplace(descriptor, EPOLLIN, [this](std::uint32_t events) { on_events(events); });
+  // Who connects has something to say.
+  silence_.set(Clock::now() + kSilence);
 }
 
-bool is_responder(const Request& request) {
-  const char* role = request.parameter("FCGI_ROLE");
-  return role == nullptr || std::string_view(role) == "RESPONDER";
+void Connection::close() {
+  gone_ = true;
+  watch_.reset();
+  silence_.cancel();
+  if (!in_hand_) server_.release(this);
 }
 
-void answer(FCGX_Request& connection, std::size_t max_body_bytes, const Handler& handler) {
-  limit_silence(connection.ipcFd);
+void Connection::on_events(std::uint32_t events) {
+  if ((events & EPOLLOUT) != 0) {
+    send();
+    if (gone_) return;
+  }
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read();
+}
+
+void Connection::read() {
+  static char buffer[65536];
+  const ssize_t count = ::recv(descriptor_, buffer, sizeof buffer, 0);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (count <= 0) return close();
+  reader_.feed({buffer, static_cast<std::size_t>(count)});
+  look_at_requests();
+}
+
+void Connection::look_at_requests() {
+  using State = records::Reader::State;
+  output_ += reader_.take_replies();
+  if (reader_.state() == State::broken) return close();
+  if (reader_.state() == State::complete && !in_hand_) {
+    in_hand_ = true;
+    silence_.cancel();
+    server_.enqueue(this);
+  }
+  if (!output_.empty()) return send();
+  expect_progress();
+}
+
+// A peer that is in the middle of something must get on with it.
+void Connection::expect_progress() {
+  if (!output_.empty() || reader_.state() == records::Reader::State::reading)
+    silence_.set(Clock::now() + kSilence);
+  else
+    silence_.cancel();
+}
+
+void Connection::answer(const Handler& handler) {
+  if (gone_) {  // before anything was done for it
+    in_hand_ = false;
+    server_.finished_request();
+    return server_.release(this);
+  }
   Request request;
-  request.parameters = connection.envp;
-  // Authorizers and filters (FastCGI 1.0, sections 6.3 and 6.4) are handed to us like requests.
-  if (!is_responder(request)) return;
-  read_body(request, max_body_bytes, false, [&](char* buffer, std::size_t size) -> long {
-    const int count = FCGX_GetStr(buffer, static_cast<int>(size), connection.in);
-    // libfcgi reports an aborted request or a broken record only here, after what came so far.
-    return FCGX_GetError(connection.in) != 0 ? -1 : count;
-  });
+  request.parameters = reader_.parameters();
+  request.state = reader_.body_state();
+  request.body = reader_.take_body();
   const std::string response = handler(request);
-  FCGX_PutStr(response.data(), static_cast<int>(response.size()), connection.out);
+  in_hand_ = false;
+  server_.finished_request();
+  if (gone_) return server_.release(this);
+  output_ += records::response(reader_.id(), response);
+  last_ = last_ || !reader_.keeps_connection();
+  if (!last_) reader_.next();
+  send();
+  if (!gone_ && !last_) look_at_requests();
 }
 
-int serve_socket(std::size_t max_body_bytes, const Handler& handler,
-                 const std::function<bool()>& may_continue) {
+void Connection::send() {
+  std::size_t sent = 0;
+  while (sent < output_.size()) {
+    const ssize_t count =
+        ::send(descriptor_, output_.data() + sent, output_.size() - sent, MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN) break;
+    if (count <= 0) return close();
+    sent += static_cast<std::size_t>(count);
+  }
+  output_.erase(0, sent);
+  if (output_.empty()) {
+    if (last_) return close();
+    constexpr std::size_t kKept = 16384;
+    if (output_.capacity() > kKept) output_.shrink_to_fit();
+  }
+  watch_->set(output_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT);
+  expect_progress();
+}
+
+void Server::release(Connection* connection) {
+  const auto found = connections_.find(connection);
+  if (found == connections_.end()) return;
+  released_.push_back(std::move(found->second));
+  connections_.erase(found);
+}
+
+// Of the workers that share the socket, one is woken (epoll_ctl(2), EPOLLEXCLUSIVE).
+void Server::listen() {
+  listener_.emplace(STDIN_FILENO, EPOLLIN | EPOLLEXCLUSIVE, [this](std::uint32_t) { accept(); });
+}
+
+void Server::accept() {
+  const int descriptor = ::accept4(STDIN_FILENO, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (descriptor < 0) {
+    // Out of descriptors: what is in hand must end first.
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+      listener_.reset();
+    return;  // else another worker was faster, or the peer went away
+  }
+  auto connection = std::make_unique<Connection>(*this, descriptor, options_.max_body_bytes);
+  connections_.emplace(connection.get(), std::move(connection));
+  if (connections_.size() >= kMaxConnections) listener_.reset();
+}
+
+void Server::start_requests() {
+  while (!waiting_.empty() && running_ < kMaxRequests) {
+    Connection* connection = waiting_.front();
+    waiting_.pop_front();
+    ++running_;
+    ++requests_;
+    fiber::start([this, connection] { connection->answer(handler_); });
+  }
+  if (running_ != 0 || !waiting_.empty()) idle_since_ = Clock::now();
+}
+
+void Server::watch_over_turns() {
+  const bool is_busy = running_ != 0 || !waiting_.empty();
+  const Clock::time_point now = Clock::now();
+  if (is_busy && (!alarm_set_at_ || now - *alarm_set_at_ > std::chrono::seconds(1))) {
+    alarm(kTurnSeconds);
+    alarm_set_at_ = now;
+  } else if (!is_busy && alarm_set_at_) {
+    alarm(0);
+    alarm_set_at_.reset();
+  }
+}
+
+void Server::stop() {
+  if (stopping_) return;
+  stopping_ = true;
+  listener_.reset();
+  stop_by_ = Clock::now() + kFarewell;
+}
+
+void Server::look_for_reasons_to_stop() {
+  const bool has_idled = options_.idle_exit.count() > 0 && running_ == 0 && connections_.empty() &&
+                         Clock::now() - idle_since_ >= options_.idle_exit;
+  const bool has_done_its_share =
+      options_.max_requests != 0 && requests_ >= options_.max_requests;
+  if (stop_is_pending() || has_idled || has_done_its_share || !may_continue_()) stop();
+}
+
+int Server::run() {
   const sigset_t waiting = block_stop_signals();
-  handle_signal(SIGTERM, on_stop);  // after FCGX_Init, which sets its own
-  handle_signal(SIGINT, on_stop);
-  handle_signal(SIGUSR1, on_stop);
+  for (const int number : kStopSignals) handle_signal(number, on_stop);
   handle_signal(SIGPIPE, SIG_IGN);
   handle_signal(SIGALRM, on_alarm);
+  loop::set_signal_mask(&waiting);
   // Workers share the socket: one that was beaten to a connection must not wait in accept().
   fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
 
-  FCGX_Request connection;
-  if (FCGX_InitRequest(&connection, STDIN_FILENO, FCGI_FAIL_ACCEPT_ON_INTR) != 0) return 1;
-  while (!stop_is_pending() && may_continue()) {
-    pollfd listener{STDIN_FILENO, POLLIN, 0};
-    if (ppoll(&listener, 1, nullptr, &waiting) < 0) continue;
-    // Under constant load ppoll() reports readiness and never delivers the signal.
-    if (stop_is_pending()) break;
-    alarm(kRequestSeconds);
-    if (FCGX_Accept_r(&connection) == 0) {
-      answer(connection, max_body_bytes, handler);
-      FCGX_Finish_r(&connection);
+  loop::Timer tick([] {});  // only to wake up in time
+  while (true) {
+    look_for_reasons_to_stop();
+    if (stopping_ && connections_.empty()) break;
+    if (!stopping_ && !listener_ && connections_.size() < kMaxConnections / 2) listen();
+    if (stopping_ && Clock::now() >= stop_by_) {
+      std::vector<Connection*> idle;
+      for (const auto& [connection, owner] : connections_)
+        if (connection->is_idle()) idle.push_back(connection);
+      for (Connection* connection : idle) connection->close();
+      stop_by_ = Clock::now() + std::chrono::milliseconds(100);
     }
-    alarm(0);
+    if (stopping_)
+      tick.set(stop_by_);
+    else if (options_.idle_exit.count() > 0 && running_ == 0)
+      tick.set(std::max(idle_since_ + options_.idle_exit, Clock::now() + std::chrono::seconds(1)));
+    released_.clear();
+    watch_over_turns();
+    loop::step();
+    watch_over_turns();
+    start_requests();
   }
-  FCGX_Free(&connection, 1);
+  loop::set_signal_mask(nullptr);
   return 0;
 }
 
@@ -231,19 +413,17 @@ int serve_socket(std::size_t max_body_bytes, const Handler& handler,
 
 const char* Request::parameter(std::string_view name) const {
   for (const char* const* entry = parameters; *entry != nullptr; ++entry) {
-    const std::string_view pair(*entry);
-    if (pair.size() > name.size() && pair[name.size()] == '=' && pair.starts_with(name))
+    if (std::strncmp(*entry, name.data(), name.size()) == 0 && (*entry)[name.size()] == '=')
       return *entry + name.size() + 1;
   }
   return nullptr;
 }
 
-int serve(std::size_t max_body_bytes, const Handler& handler,
+int serve(const Options& options, const Handler& handler,
           const std::function<bool()>& may_continue) {
   // FCGX_IsCGI() asks whether descriptor 0 is a listening socket.
-  if (FCGX_IsCGI() != 0) return serve_cgi(max_body_bytes, handler);
-  if (FCGX_Init() != 0) return 1;
-  return serve_socket(max_body_bytes, handler, may_continue);
+  if (FCGX_IsCGI() != 0) return serve_cgi(options.max_body_bytes, handler);
+  return Server(options, handler, may_continue).run();
 }
 
 }  // namespace fcgi

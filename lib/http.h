@@ -157,6 +157,7 @@ class Request {
   Family family_ = Family::api;
   std::string id_;
   mutable std::string user_;
+  bool is_matched_ = false;  // a route has this path
   std::vector<std::pair<std::string, std::string>> path_parameters_;
 };
 

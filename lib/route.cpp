@@ -13,6 +13,7 @@
 #include "lib/limit.h"
 #include "lib/logging.h"
 #include "lib/origin.h"
+#include "lib/password.h"
 #include "lib/pattern.h"
 
 namespace route {
@@ -188,20 +189,20 @@ class Dispatcher {
   std::string answer(const fcgi::Request& raw) {
     const auto begin = std::chrono::steady_clock::now();
     Request request(raw, settings_);
-    cause_.clear();
+    std::string cause;
     std::string text;
     Response response;
     try {
-      response = outcome(request);
+      response = outcome(request, cause);
       add_common_headers(request, response);
       text = serialized(response, request.method() != http::HEAD);
     } catch (const std::exception& failure) {
       broken_ = true;
-      cause_ = failure.what();
+      cause = failure.what();
       response = {500, {}, ""};
       text = serialized(response, false);
     }
-    write_log(request, response, begin);
+    write_log(request, response, cause, begin);
     return text;
   }
 
@@ -214,20 +215,23 @@ class Dispatcher {
 
   // What the handler says, or what it or the checks before it threw. The only place where an
   // exception becomes an answer.
-  Response outcome(Request& request) {
+  Response outcome(Request& request, std::string& cause) {
     Error error = internal_error(request.family());
     try {
       return dispatch(request);
     } catch (const Error& thrown) {
       error = thrown;
     } catch (const db::Error& thrown) {
-      cause_ = thrown.what();
+      cause = thrown.what();
       if (thrown.kind != db::Error::Kind::refused) error = Error::unavailable();
+    } catch (const password::Busy& thrown) {
+      error = Error::unavailable();
+      cause = thrown.what();
     } catch (const std::logic_error& thrown) {
       broken_ = true;  // an invariant does not hold: a clean process goes on
-      cause_ = thrown.what();
+      cause = thrown.what();
     } catch (const std::exception& thrown) {
-      cause_ = thrown.what();
+      cause = thrown.what();
     }
     return error_response(request, error);
   }
@@ -260,7 +264,7 @@ class Dispatcher {
         auto captures = entry.pattern.match(request.target_.segments);
         if (!captures) continue;
         allowed |= entry.methods;
-        matched_ = true;
+        request.is_matched_ = true;
         if ((entry.methods & request.method_) == 0 || handle != nullptr) continue;
         handle = entry.handle;
         request.path_parameters_ = std::move(*captures);
@@ -330,7 +334,7 @@ class Dispatcher {
     constexpr std::size_t kShown = 128;
     std::string path = request.target().path.substr(0, kShown);
     if (request.path_parameters_.empty())
-      return request.family() == Family::auth && !matched_ ? settings_.auth_path + "/*" : path;
+      return request.family() == Family::auth && !request.is_matched_ ? settings_.auth_path + "/*" : path;
     path.clear();
     for (const std::string& segment : request.target().segments) {
       std::string shown = segment;
@@ -342,7 +346,7 @@ class Dispatcher {
     return path.substr(0, kShown);
   }
 
-  void write_log(const Request& request, const Response& response,
+  void write_log(const Request& request, const Response& response, const std::string& cause,
                  std::chrono::steady_clock::time_point begin) {
     const auto spent = std::chrono::duration_cast<std::chrono::microseconds>(
         std::chrono::steady_clock::now() - begin);
@@ -357,8 +361,7 @@ class Dispatcher {
       line.field(
           "user",
           encoding::hex(crypto::hmac_sha256(settings_.secret.view(), request.user_)).substr(0, 16));
-    if (!cause_.empty()) line.field("err", cause_);
-    matched_ = false;
+    if (!cause.empty()) line.field("err", cause);
   }
 
   static std::string utf8_safe(std::string text);
@@ -367,8 +370,6 @@ class Dispatcher {
   const env::Settings& settings_;
   db::Connection& database_;
   std::vector<Entry> entries_;
-  std::string cause_;
-  bool matched_ = false;
   bool broken_ = false;
 };
 
@@ -404,10 +405,11 @@ int serve(const char* program, std::span<const Route> routes, int argc, char** a
   for (const std::string& warning : warnings)
     logging::Line(logging::Level::warn).field("route", program).field("err", warning);
 
-  db::Connection database(settings.database_url, std::string("todo ") + program);
+  db::Connection database(settings.database_url, std::string("todo ") + program,
+                          {"", settings.database_connections});
   Dispatcher dispatcher(program, routes, others, settings, database);
   return fcgi::serve(
-      settings.max_body_bytes,
+      {settings.max_body_bytes, settings.idle_exit, settings.max_requests},
       [&](const fcgi::Request& request) { return dispatcher.answer(request); },
       [&] { return dispatcher.may_continue(); });
 }

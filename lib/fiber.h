@@ -1,0 +1,31 @@
+// Cooperative threads: functions that run on stacks of their own and give the processor up only
+// where they say so. This is what lets a handler be written as if it were alone while its process
+// has many requests in hand: the statement that it waits for is the one place where it stops.
+// Must not know: what anybody waits for.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+namespace fiber {
+
+class Fiber;
+
+// Begins `body` on a stack of its own and returns when it ends or suspends. Only from the main
+// stack. `body` must not throw. Throws std::bad_alloc if there is no memory for the stack.
+void start(std::function<void()> body);
+
+// The fiber that runs now; nullptr on the main stack.
+Fiber* current();
+
+// Gives the processor back to the main stack, until resume(). Only inside a fiber.
+void suspend();
+
+// Goes on with a suspended fiber and returns when it ends or suspends again. Only from the main
+// stack. A fiber that has ended does not exist any more.
+void resume(Fiber* fiber);
+
+// Bytes of each stack. Only pages that were touched take memory; below it lies a page that traps.
+inline constexpr std::size_t kStackBytes = 512 * 1024;
+
+}  // namespace fiber

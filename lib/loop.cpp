@@ -1,0 +1,183 @@
+#include "lib/loop.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <exception>
+#include <system_error>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+namespace loop {
+namespace {
+
+struct State {
+  int epoll = -1;
+  std::uint64_t next_id = 1;
+  std::unordered_map<std::uint64_t, Watch*> watches;  // by the number that epoll gives back
+  std::multimap<Clock::time_point, Timer*> timers;
+  std::map<const void*, std::function<void()>> hooks;
+  std::vector<fiber::Fiber*> woken;
+  const sigset_t* signals = nullptr;
+};
+
+State& state() {
+  static State one = [] {
+    State made;
+    made.epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (made.epoll < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
+    return made;
+  }();
+  return one;
+}
+
+void control(int operation, int descriptor, std::uint32_t events, std::uint64_t id) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = id;
+  if (epoll_ctl(state().epoll, operation, descriptor, &event) != 0 && operation != EPOLL_CTL_DEL)
+    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+}
+
+int milliseconds_until(Clock::time_point limit) {
+  if (!state().timers.empty()) limit = std::min(limit, state().timers.begin()->first);
+  if (limit == Clock::time_point::max()) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(limit - Clock::now()).count();
+  return static_cast<int>(std::clamp<long>(left, 0, 3'600'000));
+}
+
+void run_woken() {
+  std::vector<fiber::Fiber*> now;
+  while (!state().woken.empty()) {
+    now.swap(state().woken);
+    for (fiber::Fiber* fiber : now) fiber::resume(fiber);
+    now.clear();
+  }
+}
+
+void run_timers() {
+  if (state().timers.empty()) return;
+  const Clock::time_point now = Clock::now();
+  while (!state().timers.empty() && state().timers.begin()->first <= now)
+    state().timers.begin()->second->expire();
+}
+
+}  // namespace
+
+Watch::Watch(int descriptor, std::uint32_t events, Callback callback)
+    : descriptor_(descriptor),
+      events_(events),
+      id_(state().next_id++),
+      callback_(std::move(callback)) {
+  control(EPOLL_CTL_ADD, descriptor_, events_, id_);
+  state().watches.emplace(id_, this);
+}
+
+Watch::~Watch() {
+  control(EPOLL_CTL_DEL, descriptor_, 0, 0);
+  state().watches.erase(id_);
+}
+
+void Watch::set(std::uint32_t events) {
+  if (events == events_) return;
+  events_ = events;
+  control(EPOLL_CTL_MOD, descriptor_, events_, id_);
+}
+
+void Timer::set(Clock::time_point when) {
+  cancel();
+  place_ = state().timers.emplace(when, this);
+  is_set_ = true;
+}
+
+void Timer::cancel() {
+  if (!is_set_) return;
+  state().timers.erase(place_);
+  is_set_ = false;
+}
+
+void Timer::expire() {
+  cancel();
+  callback_();
+}
+
+void before_wait(const void* owner, std::function<void()> hook) {
+  if (hook)
+    state().hooks[owner] = std::move(hook);
+  else
+    state().hooks.erase(owner);
+}
+
+void wake(fiber::Fiber* fiber) {
+  if (fiber != nullptr) state().woken.push_back(fiber);
+}
+
+void step(Clock::time_point limit) {
+  State& here = state();
+  run_woken();
+  for (const auto& [owner, hook] : here.hooks) hook();
+  std::array<epoll_event, 128> events{};
+  const int timeout = here.woken.empty() ? milliseconds_until(limit) : 0;
+  const int count =
+      epoll_pwait(here.epoll, events.data(), events.size(), timeout, here.signals);
+  for (int index = 0; index < count; ++index) {
+    const epoll_event& event = events[static_cast<std::size_t>(index)];
+    // One callback may have destroyed the watch of another event of this round.
+    const auto found = here.watches.find(event.data.u64);
+    if (found != here.watches.end()) found->second->notify(event.events);
+  }
+  run_woken();
+  run_timers();  // after the events: what has arrived in time counts, however busy we were
+}
+
+void wait_until(const std::function<bool()>& done) {
+  while (!done()) {
+    if (fiber::current() != nullptr)
+      fiber::suspend();
+    else
+      step();
+  }
+}
+
+void offload(const std::function<void()>& work) {
+  fiber::Fiber* waiting = fiber::current();
+  if (waiting == nullptr) return work();
+  const int ready = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (ready < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  bool done = false;
+  std::exception_ptr thrown;
+  {
+    Watch watch(ready, EPOLLIN, [&](std::uint32_t) {
+      std::uint64_t count = 0;
+      if (::read(ready, &count, sizeof count) < 0) return;
+      done = true;
+      wake(waiting);
+    });
+    std::thread thread([&] {
+      try {
+        work();
+      } catch (...) {
+        thrown = std::current_exception();
+      }
+      const std::uint64_t one = 1;
+      if (::write(ready, &one, sizeof one) < 0) std::terminate();
+    });
+    wait_until([&] { return done; });
+    thread.join();
+  }
+  ::close(ready);
+  if (thrown) std::rethrow_exception(thrown);
+}
+
+void set_signal_mask(const void* signal_set) {
+  state().signals = static_cast<const sigset_t*>(signal_set);
+}
+
+}  // namespace loop
