@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { describe, test } from 'node:test'
 import {
-  BASE, Person, eventually, inWindow, openTasks, row, rowTitles, useBrowser,
+  BASE, Person, SIZES, eventually, inWindow, openTasks, row, rowTitles, useBrowser,
 } from './support.mjs'
 
 useBrowser()
@@ -103,21 +103,24 @@ describe('budget', { concurrency: 2 }, () => {
       await row(page, 'One').waitFor()
       await page.getByRole('link', { name: 'Settings' }).click()
       await page.getByText('This device', { exact: true }).waitFor()
-      // A policy that nothing tests is no policy: an inline script must be refused.
+      assert.deepEqual(context.problems, [])
+      // A policy that nothing tests is no policy: an inline style must be refused.
       const refused = await page.evaluate(() => new Promise((done) => {
         addEventListener('securitypolicyviolation', (event) => done(event.violatedDirective), { once: true })
         document.body.insertAdjacentElement('beforeend', document.createElement('style')).textContent = '*{}'
       }))
       assert.match(refused, /style-src/)
+      await eventually(() => context.problems.length > 0, true, 'the refusal is on the console')
       context.problems.length = 0
     })
   })
 
-  for (const [count, name] of [[2000, 'J4 2000 tasks'], [10_000, 'J4 10,000 tasks']])
-    test(`${name}: few are drawn, one is drawn again when ticked, the rest comes by the page`, async (t) => {
+  for (const [count, size] of [2000, 10_000].flatMap((one) => SIZES.map((size) => [one, size])))
+    test(`J4 ${count} tasks: few are drawn, one is drawn again when ticked, the rest comes by the page ` +
+      `(${size.width} px)`, async (t) => {
       const person = await Person.create()
       person.addMany(count)
-      await inWindow({ person }, async (page, context) => {
+      await inWindow({ person, size }, async (page, context) => {
         const first = await measured(page, () => openTasks(page))
         t.diagnostic(`${count} tasks: ${first.bytes} B in ${first.requests.length} requests`)
         const early = first.requests.filter((path) => !path.includes('/more-'))
@@ -143,11 +146,10 @@ describe('budget', { concurrency: 2 }, () => {
         // The row that is ticked, and the one that hands over the tab stop.
         assert.ok(rows <= 2, `${rows} rows were drawn again`)
         context.requested.length = 0
-        for (let pages = 0; pages < 6; pages++) {
+        await eventually(async () => {
           await page.evaluate(() => scrollTo(0, document.body.scrollHeight))
-          await page.waitForTimeout(150)
-        }
-        await eventually(async () => await page.locator('.row').count() > 500, true, 'more rows')
+          return await page.locator('.row').count() > 500
+        }, true, 'more rows')
         const lists = context.requested.filter((url) => url.includes('offset='))
         assert.equal(new Set(lists).size, lists.length, 'a page was asked for twice')
         const titles = await rowTitles(page)

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import {
-  BASE, TASKS, eventually, fail500, focusedId, focusedRow, intercept, openTasks, row, rowTitles, scenario,
-  useBrowser,
+  BASE, SIZES, TASKS, addressOf, drawn, eventually, fail500, focusedId, focusedRow, intercept, openTasks, row,
+  rowTitles, scenario, useBrowser,
 } from './support.mjs'
 
 useBrowser()
@@ -82,6 +82,22 @@ describe('change', { concurrency: 3 }, () => {
       await eventually(() => focusedRow(page), 'One', 'focus')
     })
 
+  scenario('D4 the same when it is done in the editor, and when another device removes the row', {},
+    async (page, person) => {
+      const [, two] = await person.add('One', 'Two', 'Three')
+      await openTasks(page, '/tasks?status=pending')
+      await toFirstRow(page, 'Three')
+      await page.keyboard.press('e')
+      await page.getByRole('dialog').getByLabel('Completed').check()
+      await page.getByRole('button', { name: 'Save' }).click()
+      await eventually(() => rowTitles(page), ['Two', 'One'], 'rows')
+      await eventually(() => focusedRow(page), 'Two', 'focus')
+      await person.api(`/${two.id}`, 'DELETE')
+      await page.keyboard.press('r')
+      await eventually(() => rowTitles(page), ['One'], 'rows')
+      await eventually(() => focusedRow(page), 'One', 'focus')
+    })
+
   scenario('E1 K title and description are edited, a description is cleared', {}, async (page, person) => {
     await person.add({ title: 'Draft', description: 'Old words' })
     await openTasks(page)
@@ -102,7 +118,7 @@ describe('change', { concurrency: 3 }, () => {
       const [{ title, description }] = await person.tasks()
       return [title, description || null]
     }, ['Final', null], 'stored')
-    assert.equal(new URL(page.url()).pathname, '/tasks')
+    assert.equal(await addressOf(page), '/tasks')
   })
 
   scenario('E1 a double click on a title edits, and the address names the task', {}, async (page, person) => {
@@ -111,7 +127,7 @@ describe('change', { concurrency: 3 }, () => {
     await row(page, 'Draft').locator('.title').dblclick()
     const dialog = page.getByRole('dialog')
     await dialog.waitFor()
-    assert.equal(new URL(page.url()).pathname, `/tasks/${task.id}`)
+    assert.equal(await addressOf(page), `/tasks/${task.id}`)
     await dialog.getByLabel('Title').fill('Better')
     await dialog.getByLabel('Completed').check()
     await dialog.getByRole('button', { name: 'Save' }).click()
@@ -176,7 +192,7 @@ describe('change', { concurrency: 3 }, () => {
     const dialog = page.getByRole('dialog', { name: 'Task not found' })
     await dialog.getByRole('button', { name: 'Go to tasks' }).click()
     await row(page, 'Known').waitFor()
-    assert.equal(new URL(page.url()).pathname, '/tasks')
+    assert.equal(await addressOf(page), '/tasks')
   })
 
   scenario('F1 K deleting asks: Cancel keeps, Delete removes for good', {}, async (page, person, context) => {
@@ -247,7 +263,7 @@ describe('change', { concurrency: 3 }, () => {
       await page.locator('.bar').waitFor({ state: 'detached' })
     })
 
-  scenario('F3 closing the tab sends the removal', { axe: false, failing: true }, async (page, person, context) => {
+  scenario('F3 closing the tab sends the removal', { axe: false, sizes: SIZES, failing: true }, async (page, person, context) => {
     await useUndo(page)
     await person.add('One', 'Two')
     await openTasks(page)
@@ -265,9 +281,11 @@ describe('change', { concurrency: 3 }, () => {
     await openTasks(page)
     await person.api(`/${two.id}`, 'DELETE')
     await page.getByRole('button', { name: 'Delete Two' }).click()
+    const answer = page.waitForResponse((one) => one.request().method() === 'DELETE')
     await page.getByRole('button', { name: 'Delete', exact: true }).click()
     await eventually(() => rowTitles(page), ['One'], 'rows')
-    await page.waitForTimeout(200)
+    assert.equal((await answer).status(), 404)
+    await drawn(page)
     assert.equal(await page.getByRole('alert').count(), 0)
   })
 })

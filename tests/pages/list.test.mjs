@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe } from 'node:test'
 import {
-  TASKS, eventually, fail500, focusedId, intercept, openTasks, row, rowTitles, scenario, useBrowser,
+  TASKS, addressOf, drawn, eventually, fail500, focusedId, intercept, openTasks, row, rowTitles, scenario, useBrowser,
 } from './support.mjs'
 
 useBrowser()
@@ -49,7 +49,7 @@ describe('list', { concurrency: 3 }, () => {
     await page.locator('.skeleton[aria-busy=true]').waitFor()
     await page.locator('[role=status]', { hasText: 'Loading tasks…' }).first().waitFor({ state: 'attached' })
     await page.locator('.rows:not(.skeleton) .row').first().waitFor()
-    await page.waitForTimeout(300)
+    await drawn(page)
     const shift = await page.evaluate(() => window.shift)
     assert.ok(shift <= 0.02, `layout shift ${shift}`)
   })
@@ -235,7 +235,7 @@ describe('list', { concurrency: 3 }, () => {
     await page.getByText('No task matches').waitFor()
     await page.getByRole('button', { name: 'Clear filters' }).click()
     await row(page, 'Only one').waitFor()
-    assert.equal(new URL(page.url()).search, '')
+    assert.equal(await addressOf(page), '/tasks')
     assert.equal(await focusedId(page), 'search')
   })
 })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { startProxy } from './proxy.mjs'
 import {
-  BASE, PASSWORD, Person, TASKS, assertAccessible, eventually, giveCookies, inWindow, intercept,
+  BASE, PASSWORD, Person, SIZES, TASKS, addressOf, assertAccessible, eventually, giveCookies, inWindow, intercept,
   openTasks, refuse, row, rowTitles, scenario, sql, useBrowser,
 } from './support.mjs'
 
@@ -16,6 +16,14 @@ const addTask = async (page, title) => {
   await page.getByLabel('New task').fill(title)
   await page.keyboard.press('Enter')
 }
+// Whose lists are kept on this device.
+const keptLists = (page) => page.evaluate(() => new Promise((done) => {
+  const request = indexedDB.open('todo')
+  request.onsuccess = () => {
+    const keys = request.result.transaction('lists').objectStore('lists').getAllKeys()
+    keys.onsuccess = () => done(keys.result)
+  }
+}))
 // The service worker has everything that it keeps.
 const workerIsReady = (page) => page.evaluate(async () => {
   const registration = await navigator.serviceWorker.ready
@@ -109,7 +117,7 @@ describe('network', { concurrency: 3 }, () => {
       await dialog.waitFor({ state: 'detached' })
       await eventually(async () => (await person.tasks())[0].completed, true, 'done after the log-in')
       assert.equal(await page.getByLabel('New task').inputValue(), 'Half typed')
-      assert.equal(new URL(page.url()).pathname, '/tasks')
+      assert.equal(await addressOf(page), '/tasks')
     })
 
   scenario('G3 when somebody else is logged in, nothing of the first is shown or sent as theirs',
@@ -125,7 +133,7 @@ describe('network', { concurrency: 3 }, () => {
       await addTask(page, 'Thought of A')
       await row(page, 'Of B').waitFor()
       assert.deepEqual(await rowTitles(page), ['Of B'])
-      await page.waitForTimeout(500)
+      await page.waitForLoadState('networkidle')
       assert.deepEqual(await other.titles(), ['Of B'])
       assert.equal(await page.getByLabel('New task').inputValue(), '')
     })
@@ -150,7 +158,7 @@ describe('network', { concurrency: 3 }, () => {
       await openTasks(page)
       await workerIsReady(page)
       await page.waitForFunction(() => navigator.serviceWorker.controller)
-      await page.waitForTimeout(500)
+      await eventually(() => keptLists(page), [person.id], 'the list is kept')
       await context.setOffline(true)
       await page.reload()
       await row(page, 'Two').waitFor()
@@ -228,53 +236,47 @@ describe('network', { concurrency: 3 }, () => {
       [['Gone here', false, null], ['Tick', true, 'From elsewhere'], ['Text here', false, null]], 'stored')
     })
 
-  test('H4 a new version is offered, not forced, and what is typed survives it', async () => {
-    const person = await Person.create()
-    const proxy = await startProxy(BASE)
-    try {
-      await inWindow({ person, worker: true, base: proxy.url }, async (page) => {
-        await page.clock.install()
-        await page.goto(`${proxy.url}/tasks`)
-        await page.locator('.empty').waitFor()
-        await page.clock.runFor(3000)
-        await page.waitForFunction(() => navigator.serviceWorker.controller)
-        proxy.deployNewVersion()
-        await page.getByLabel('New task').fill('Half typed')
-        await page.clock.runFor(130_000)
-        await bar(page).getByText('There is a new version.').waitFor()
-        await assertAccessible(page, 'the offer')
-        assert.equal(await page.evaluate(() => window.isNewVersion), undefined, 'nothing was forced')
-        await bar(page).getByRole('button', { name: 'Reload' }).click()
-        await page.waitForFunction(() => window.isNewVersion)
-        await page.locator('.empty').waitFor()
-        assert.equal(await page.getByLabel('New task').inputValue(), 'Half typed')
-        assert.equal(await bar(page).count(), 0)
-      })
-    } finally {
-      await proxy.stop()
-    }
-  })
+  for (const size of SIZES)
+    test(`H4 a new version is offered, not forced, and what is typed survives it (${size.width} px)`, async () => {
+      const person = await Person.create()
+      const proxy = await startProxy(BASE)
+      try {
+        await inWindow({ person, size, worker: true, base: proxy.url }, async (page) => {
+          await page.clock.install()
+          await page.goto(`${proxy.url}/tasks`)
+          await page.locator('.empty').waitFor()
+          await page.clock.runFor(3000)
+          await page.waitForFunction(() => navigator.serviceWorker.controller)
+          proxy.deployNewVersion()
+          await page.getByLabel('New task').fill('Half typed')
+          await page.clock.runFor(130_000)
+          await bar(page).getByText('There is a new version.').waitFor()
+          await assertAccessible(page, 'the offer')
+          assert.equal(await page.evaluate(() => window.isNewVersion), undefined, 'nothing was forced')
+          await bar(page).getByRole('button', { name: 'Reload' }).click()
+          await page.waitForFunction(() => window.isNewVersion)
+          await page.locator('.empty').waitFor()
+          assert.equal(await page.getByLabel('New task').inputValue(), 'Half typed')
+          assert.equal(await bar(page).count(), 0)
+        })
+      } finally {
+        await proxy.stop()
+      }
+    })
 
   test('nothing of another person is kept once somebody logs in', async () => {
     const [first, second] = [await Person.create(), await Person.create()]
     await first.add('Of the first')
     await inWindow({ person: first }, async (page, context) => {
       await openTasks(page)
-      await page.waitForTimeout(600)
+      await eventually(() => keptLists(page), [first.id], 'the list is kept')
       // The session ends without a log-out, as when it expires over a holiday.
       sql(`DELETE FROM session WHERE "userId" = '${first.id}'`)
       await context.clearCookies()
       await giveCookies(context, second.cookies)
       await openTasks(page)
       await page.getByText('No tasks yet').waitFor()
-      const users = await page.evaluate(() => new Promise((done) => {
-        const request = indexedDB.open('todo')
-        request.onsuccess = () => {
-          const keys = request.result.transaction('lists').objectStore('lists').getAllKeys()
-          keys.onsuccess = () => done(keys.result)
-        }
-      }))
-      assert.ok(!users.includes(first.id))
+      assert.ok(!(await keptLists(page)).includes(first.id))
     })
   })
 })

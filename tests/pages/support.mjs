@@ -19,19 +19,19 @@ export const SIZES = [SMALL, MEDIUM, WIDE]
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const PASSWORD = 'correct horse 9'
 
+export const LAUNCH = {
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: [
+    ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+    '--disable-quic', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync',
+  ],
+}
+
 let browser
 // Each file has one browser for all its tests.
 export function useBrowser() {
-  before(async () => {
-    browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: [
-        ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
-        '--disable-quic', '--no-first-run', '--disable-background-networking',
-        '--disable-component-update', '--disable-sync',
-      ],
-    })
-  })
+  before(async () => (browser = await chromium.launch(LAUNCH)))
   after(() => browser?.close())
 }
 export const theBrowser = () => browser
@@ -181,15 +181,15 @@ export async function inWindow(options, act) {
 }
 
 // A scenario of the specification: one test for each size, each with a person of its own (`person:
-// false`: without), and with axe in the state that it ends in (`axe: false`: a matter of the network
-// alone, so one size and no axe).
+// false`: without), and with axe in the state that it ends in (`axe: false`: a further case of the
+// network alone, so one size and no axe).
 export function scenario(name, options, act) {
-  const { person = true, axe = true, sizes = axe ? [SMALL, WIDE] : [WIDE], ...rest } = options
+  const { person = true, axe = true, sizes = axe ? SIZES : [WIDE], ...rest } = options
   for (const size of sizes)
     test(`${name} (${size.width} px)`, async () => {
       const somebody = person ? await Person.create() : undefined
       await inWindow({ ...rest, size, person: somebody }, async (page, context) => {
-        await act(page, somebody, context)
+        await act(page, somebody, context, size)
         if (!axe) return
         await assertAccessible(page, name)
         await assertNoSideways(page, name)
@@ -254,12 +254,17 @@ export async function eventually(probe, wanted, what = 'condition', limitMs = 80
       assert.deepEqual(now, wanted)
       return
     } catch (error) {
-      if (Date.now() > until) throw Object.assign(error, { message: `${what}: ${error.message}` })
+      if (Date.now() > until) throw new Error(`${what}: ${error.message}`)
     }
     await new Promise((done) => setTimeout(done, 50))
   }
 }
 
+// What has happened is on screen, and what watches the screen has been told.
+export const drawn = (page) => page.evaluate(() =>
+  new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)))))
+// Path and query as the page has them; `page.url()` hears of a change only a moment later.
+export const addressOf = (page) => page.evaluate(() => location.pathname + location.search)
 export const rowTitles = (page) => page.locator('.rows:not(.skeleton) .title').allTextContents()
 export const row = (page, title) =>
   page.locator('.row', { has: page.locator('.title', { hasText: title }) })

@@ -25,8 +25,8 @@ export function add(title: string, description: string): string {
   return ref
 }
 
-// Where the focus goes when a row leaves the list.
-export function neighbour(ref: string, leaving: Set<string> = new Set([ref])): string {
+// Where the focus goes when rows leave the list.
+function neighbour(ref: string, leaving: Set<string>): string {
   const rows = list.shown.peek()
   const at = rows.findIndex((item) => item.ref === ref)
   const next = rows.slice(at + 1).find((item) => !leaving.has(item.ref))
@@ -36,11 +36,8 @@ export function neighbour(ref: string, leaving: Set<string> = new Set([ref])): s
 
 export function toggle(item: Item): void {
   const completed = !item.task.completed
-  const next = neighbour(item.ref)
   outbox.addUpdate(item.ref, item.id, { completed })
   lastUndo = { kind: 'toggle', items: [{ ref: item.ref, completed: !completed }] }
-  const stays = list.shown.peek().some((row) => row.ref === item.ref)
-  if (!stays) focusWish.value = next
   const { title } = item.task
   announce(completed ? t('said.done', { title }) : t('said.open', { title }))
 }
@@ -67,9 +64,7 @@ export function edit(item: Item, opened: Task, now: Required<outbox.Patch>): voi
   if ((now.description ?? '') !== (opened.description ?? '')) patch.description = now.description
   if (now.completed !== opened.completed) patch.completed = now.completed
   if (!Object.keys(patch).length) return
-  const next = neighbour(item.ref)
   outbox.addUpdate(item.ref, item.id, patch, item.id === null ? undefined : opened)
-  if (!list.shown.peek().some((row) => row.ref === item.ref)) focusWish.value = next
   announce(t('said.saved', { title: now.title }))
 }
 

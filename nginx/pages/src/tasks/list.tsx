@@ -6,7 +6,7 @@ import { announce } from '../core/announce'
 import { t } from '../core/i18n'
 import * as list from '../core/list'
 import { link } from '../core/net'
-import { go } from '../core/router'
+import { go, path } from '../core/router'
 import { queryOf } from '../core/task'
 import { sentence } from '../core/words'
 import { prefs } from '../core/prefs'
@@ -77,6 +77,18 @@ export function List() {
   const at = items.findIndex((item) => item.ref === currentRef.value)
   if (at >= size) setTimeout(() => setSize(at + STEP))
 
+  // A row can leave with the focus in it, or behind a dialog that it opened: its place keeps the focus.
+  void path.value
+  const lastFocus = useRef<Element | null>(null)
+  const place = useRef(0)
+  if (at >= 0) place.current = at
+  useLayoutEffect(() => {
+    const active = document.activeElement
+    if (!lastFocus.current || lastFocus.current.isConnected || active?.closest('dialog')) return
+    lastFocus.current = null
+    if (active === document.body) focusRow(items[Math.min(place.current, items.length - 1)]?.ref ?? '')
+  })
+
   const wish = actions.focusWish.value
   useLayoutEffect(() => {
     if (wish === null) return
@@ -103,9 +115,14 @@ export function List() {
           class="rows card"
           aria-busy={list.loading.value}
           onFocusIn={(event) => {
-            const ref = (event.target as HTMLElement).closest<HTMLElement>('[data-ref]')?.dataset.ref
+            lastFocus.current = event.target as HTMLElement
+            const ref = lastFocus.current.closest<HTMLElement>('[data-ref]')?.dataset.ref
             if (ref) currentRef.value = ref
           }}
+          onFocusOut={() => setTimeout(() => {
+            // Gone elsewhere, by the reader; a dialog gives it back.
+            if (!document.activeElement?.closest('.rows, dialog')) lastFocus.current = null
+          })}
         >
           {drawn.map((item) => (
             <Row key={item.ref} item={item} isCurrent={item.ref === tabStop}
