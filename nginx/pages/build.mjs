@@ -19,9 +19,14 @@ const options = {
   write: false,
   target: ['chrome100', 'firefox100', 'safari15.4'],
   legalComments: 'none',
+  charset: 'utf8',
   logLevel: 'warning',
   // The auth client looks for server-side settings here; a page has none, and the name is unknown
-  // to a browser.
+  // to a browser. What it brings along for servers is not needed at all.
+  alias: {
+    '@better-auth/core/env': './src/core/no-server.ts',
+    'better-call/error': './src/core/no-server.ts',
+  },
   define: { 'process.env': '{}', 'process.env.NODE_ENV': '"production"' },
 }
 const site = new Map()

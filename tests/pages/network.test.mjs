@@ -168,7 +168,7 @@ describe('network', { concurrency: 3 }, () => {
       await page.getByRole('heading', { name: 'Profile' }).waitFor()
       await page.getByRole('link', { name: 'Tasks' }).click()
       await context.setOffline(false)
-      await bar(page).waitFor({ state: 'detached', timeout: 15_000 })
+      await bar(page).waitFor({ state: 'detached' })
     })
 
   scenario('H2 what is changed offline is sent once and in order, even after a reload',
@@ -189,7 +189,7 @@ describe('network', { concurrency: 3 }, () => {
       assert.deepEqual(await rowTitles(page), ['Second new', 'First new', 'Tick me'])
       assert.deepEqual(await person.titles(), ['Delete me', 'Tick me'])
       await context.setOffline(false)
-      await bar(page).waitFor({ state: 'detached', timeout: 15_000 })
+      await bar(page).waitFor({ state: 'detached' })
       await eventually(async () => (await person.tasks()).map((task) => [task.title, task.completed]),
         [['Second new', false], ['First new', false], ['Tick me', true]], 'stored')
       assert.deepEqual(await rowTitles(page), ['Second new', 'First new', 'Tick me'])
@@ -226,7 +226,7 @@ describe('network', { concurrency: 3 }, () => {
       await person.api(`/${gone.id}`, 'DELETE')
       await context.unroute(/\/api\//, refuse)
       const conflict = page.getByRole('alert').filter({ hasText: 'changed elsewhere' })
-      await conflict.getByText('Text here').waitFor({ timeout: 15_000 })
+      await conflict.getByText('Text here').waitFor()
       await conflict.getByText('Text there').waitFor()
       const lost = page.getByRole('alert').filter({ hasText: 'deleted elsewhere' })
       await lost.getByRole('button', { name: 'Add it again' }).click()

@@ -18,6 +18,8 @@ export const SIZES = [SMALL, MEDIUM, WIDE]
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const PASSWORD = 'correct horse 9'
+// How long something may take before it counts as missing. Only failures wait so long.
+const LIMIT_MS = 20_000
 
 export const LAUNCH = {
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -135,7 +137,7 @@ export async function openWindow({ size = WIDE, person, worker = false, ...optio
     hasTouch: size.width < 500,
     ...options,
   })
-  context.setDefaultTimeout(8000)
+  context.setDefaultTimeout(LIMIT_MS)
   context.problems = []
   context.requested = []
   context.on('request', (request) => context.requested.push(request.url()))
@@ -246,7 +248,7 @@ export async function assertNoSideways(page, what = '') {
 }
 
 // Waits until `probe` answers `wanted`; there is no other waiting in these tests.
-export async function eventually(probe, wanted, what = 'condition', limitMs = 8000) {
+export async function eventually(probe, wanted, what = 'condition', limitMs = LIMIT_MS) {
   const until = Date.now() + limitMs
   for (;;) {
     const now = await probe()

@@ -6,7 +6,7 @@ import { ended, onLeave, person, sessionError, state, refetchSession } from './c
 import { t } from './core/i18n'
 import { go, path, query, safeNext } from './core/router'
 import { sentence } from './core/words'
-import { LoginAgain, Login, Signup, Welcome } from './pages/entry'
+import { Login, Signup, Welcome } from './pages/entry'
 import { helpOpen } from './tasks/keys'
 import { TasksPage } from './tasks/page'
 import { Alert, Heading, Icon, IconButton, Later, Link, useTitle } from './ui/parts'
@@ -141,7 +141,7 @@ export function App() {
       <main id="main" tabIndex={-1}><Page /></main>
       <Tray />
       {helpOpen.value && <More part="KeysDialog" />}
-      {ended.value && <LoginAgain />}
+      {ended.value && <More part="LoginAgain" />}
       <div class="hidden" role="status" aria-live="polite">{spoken.value}</div>
     </>
   )

@@ -8,6 +8,7 @@ import english from './messages/en-more.json'
 addEnglish(english)
 startUpdates()
 
+export { LoginAgain } from './pages/again'
 export { ForgotPassword, ResetPassword, VerifyEmail } from './pages/mail'
 export { SettingsPage } from './settings/page'
 export { ClearDialog } from './tasks/clear-dialog'

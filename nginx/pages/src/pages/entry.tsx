@@ -1,10 +1,9 @@
-// The pages for guests: welcome, sign up, log in, and the dialog that asks for the password again.
+// The pages for guests: welcome, sign up, log in.
 import { useState } from 'preact/hooks'
-import { ask, client, ended, person, signIn, signOut, signUp, unheard } from '../core/auth'
+import { ask, client, signIn, signUp, unheard } from '../core/auth'
 import { t } from '../core/i18n'
 import { Failure } from '../core/net'
 import { go, query, safeNext } from '../core/router'
-import { Dialog } from '../ui/dialog'
 import { Field, Form, FormState, isEmail, passwordError, present, useForm } from '../ui/form'
 import { Heading, Icon, Link, Note, WorkButton, useTitle } from '../ui/parts'
 
@@ -60,7 +59,7 @@ export function Signup() {
 }
 
 // E-mail and password, as the log-in page and the dialog need them.
-function useLogin(fixedEmail?: string) {
+export function useLogin(fixedEmail?: string) {
   const [unverified, setUnverified] = useState('')
   const state = useForm(
     (values) => present({
@@ -136,29 +135,5 @@ export function Login() {
         </Link>
       </p>
     </div>
-  )
-}
-
-// The session ended while the page is in use: the page stays as it is behind this.
-export function LoginAgain() {
-  const email = person.value?.email ?? ''
-  const { state } = useLogin(email)
-  if (!ended.value) return null
-  return (
-    <Dialog title={t('again.title')}>
-      <p>{t('again.why')}</p>
-      <Form state={state} label={t('again.title')}>
-        <Field state={state} name="email" label={t('email')} type="email" autocomplete="username"
-          value={email} readOnly />
-        <Field state={state} name="password" label={t('password')} type="password"
-          autocomplete="current-password" first />
-        <div class="actions">
-          <WorkButton busy={state.busy}>{t('login')}</WorkButton>
-          <button type="button" class="button quiet" onClick={() => void signOut()}>
-            {t('again.other')}
-          </button>
-        </div>
-      </Form>
-    </Dialog>
   )
 }
