@@ -69,6 +69,17 @@ function faultOf({ route, method }, answer) {
   return { saw: `${describe(answer)} instead of ${wanted?.join(' or ')}` };
 }
 
+// A program that is stopped and one that does not reach its database are both answered for by 503. So
+// it is the program's own fault where the database is there.
+async function databaseIsThere(c) {
+  try {
+    await c.database?.connected();
+    return c.database !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 async function alive(c, program, routes) {
   const all = routes.flatMap((route) => requestsOf(c, route)).filter(({ method, path }) => !c.unrouted.has(`${method} ${path}`));
   const left = routes.flatMap((route) => requestsOf(c, route)).length - all.length;
@@ -80,10 +91,11 @@ async function alive(c, program, routes) {
     const fault = faultOf(one, answer);
     if (fault) faults.push({ ...fault, name: `${one.method} ${one.path}` });
   }));
+  if (faults.some(({ busy }) => busy) && await databaseIsThere(c)) for (const fault of faults) fault.dead ||= fault.busy;
   if (all.length === 0 || faults.some((fault) => fault.dead || fault.busy) || left > 0) c.dead.add(program);
   const first = faults.find((fault) => fault.dead) ?? faults.find((fault) => !fault.busy) ?? faults[0];
   const others = faults.length > 1 ? ` (and ${faults.length - 1} more of ${all.length})` : '';
-  if (first?.dead) return fail(`${first.name}: ${first.saw}${others}`, `${program} does not run, or nginx does not reach its socket: start it, and look at its log and at nginx's error log`);
+  if (first?.dead) return fail(`${first.name}: ${first.saw}${others}`, `${program} does not run, or nginx does not reach its socket, or it runs with another DATABASE_URL: start it, and look at its log and at nginx's error log`);
   if (first?.busy) return skip(`alive, but unavailable: ${first.name}: ${first.saw}${others}: see the checks of the database`);
   if (first?.unrouted) return fail(`${first.name}: ${first.saw}${others}`, `nginx does not lead this route to ${program}: make the include files anew with nginx/render, and reload nginx`);
   if (first) return fail(`${first.name}: ${first.saw}${others}`, `see the log of ${program}`);
@@ -94,7 +106,7 @@ async function alive(c, program, routes) {
 async function fallback(c) {
   const [api, auth] = await Promise.all([c.http('GET', '/api/no-such-thing/at/all'), c.http('GET', `${c.authPath}/no-such-route`)]);
   for (const answer of [api, auth]) {
-    if (!byHandler(answer)) {
+    if (!byHandler(answer) || answer.status === 503) {
       c.dead.add('fallback');
       return fail(`${describe(answer)} from the web server`, 'fallback does not run, or nginx does not reach its socket: start it');
     }
