@@ -1,0 +1,35 @@
+// Faults that a program may have: [program, file, what is there, what is there instead]. Each is one
+// that a review may miss, and that todo-verify must find.
+
+const statement = (text) => `"${text}"`;
+
+export const FAULTS = {
+  // Whose task is it?
+  getsAnybodysTask: ['task_get', 'handlers/task_get.cpp', 'WHERE user_id = $1 AND id = $2::bigint', 'WHERE $1::text IS NOT NULL AND id = $2::bigint'],
+  updatesAnybodysTask: ['task_update', 'handlers/task_update.cpp', 'WHERE user_id = $1 AND id = $2::bigint', 'WHERE $1::text IS NOT NULL AND id = $2::bigint'],
+  completesAnybodysTask: ['task_complete', 'handlers/task_complete.cpp', 'WHERE user_id = $1 AND id = $2::bigint', 'WHERE $1::text IS NOT NULL AND id = $2::bigint'],
+  deletesAnybodysTask: ['task_delete', 'handlers/task_delete.cpp', 'WHERE user_id = $1 AND id = $2::bigint', 'WHERE $1::text IS NOT NULL AND id = $2::bigint'],
+  listsEverybodysTasks: ['task_list', 'handlers/task_list.cpp', 'FROM task WHERE user_id = $1 ORDER BY', 'FROM task WHERE $1::text IS NOT NULL ORDER BY'],
+  // The path is believed instead of the token.
+  listsForUserInPath: ['task_list', 'lib/task.cpp', '    throw auth::unauthorized(true);\n  }\n', '    return {*in_path};\n  }\n'],
+  createsForUserInPath: ['task_create', 'lib/task.cpp', '    throw auth::unauthorized(true);\n  }\n', '    return {*in_path};\n  }\n'],
+  // Whose token is it?
+  ignoresExp: ['task_get', 'lib/jwt.cpp', 'if (*expires <= current) return Refused::expired;', ''],
+  ignoresNbf: ['task_delete', 'lib/jwt.cpp', '*begins > current + ahead', '*begins < 0 * (current + ahead)'],
+  acceptsNone: ['task_update', 'lib/jwt.cpp', '  Refused reason = Refused::unknown_key;\n', '  if (header.algorithm == "none") return std::nullopt;\n  Refused reason = Refused::unknown_key;\n'],
+  ignoresSignature: ['task_list', 'lib/jwt.cpp', 'if (key.verify(signed_text, signature))', 'if (key.verify(signed_text, signature) || !signature.empty())'],
+  ignoresIssuer: ['task_create', 'lib/jwt.cpp', 'if (!issuer_fits(claims.find("iss"), policy)) return Refused::claims;', 'static_cast<void>(issuer_fits(claims.find("iss"), policy));'],
+  ignoresFamily: ['task_complete', 'lib/auth.cpp', 'return claims.find("session") == nullptr;', 'return claims.find("session") == nullptr || true;'],
+  issuesDeadTokens: ['token', 'lib/access_token.cpp', 'now + kLifetime.count()', 'now'],
+  issuesEternalTokens: ['token', 'lib/access_token.cpp', 'now + kLifetime.count()', 'now + 10 * 366 * 86400'],
+  keepsSessions: ['signout', 'handlers/signout.cpp', 'if (const auto token = session::token_of(request))', 'if (const auto token = session::token_of(request); token && token->empty())'],
+  // Is it written down?
+  createsNothing: ['task_create', 'handlers/task_create.cpp', '"INSERT INTO task (user_id, title, description) VALUES ($1, $2, $3)"\n    " RETURNING " TASK_COLUMNS;',
+    statement('SELECT 1::bigint, $2::text, $3::text, false, $1::text, now(), now()') + ';'],
+  completesNothing: ['task_complete', 'handlers/task_complete.cpp', '"UPDATE task SET completed = COALESCE($3::boolean, NOT completed), " TASK_TOUCHED\n    " WHERE user_id = $1 AND id = $2::bigint RETURNING " TASK_COLUMNS;',
+    statement('SELECT id, title, description, COALESCE($3::boolean, NOT completed), user_id, created_at, now() FROM task WHERE user_id = $1 AND id = $2::bigint') + ';'],
+  deletesNothing: ['task_delete', 'handlers/task_delete.cpp', 'DELETE FROM task WHERE user_id = $1 AND id = $2::bigint RETURNING id', 'SELECT id FROM task WHERE user_id = $1 AND id = $2::bigint'],
+  losesDescriptions: ['task_update', 'handlers/task_update.cpp', 'CASE WHEN $4::boolean THEN $5 ELSE description END', 'CASE WHEN $4::boolean THEN description ELSE coalesce(description, $5) END'],
+  listsTheNewestOnly: ['task_list', 'handlers/task_list.cpp', 'WHERE user_id = $1 ORDER BY created_at DESC, id DESC";', 'WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1";'],
+  showsWrongTimes: ['task_get', 'lib/task.cpp', 'timestamp::to_text(result.time(row, 5))', 'timestamp::to_text(result.time(row, 6))'],
+};
