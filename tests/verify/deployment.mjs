@@ -192,19 +192,32 @@ export class Deployment {
       await until(() => accepts(mine), `${name} listens`);
       renameSync(socket, `${mine}.aside`);
       renameSync(mine, socket);
+      await this.reload();
       return await act();
     } finally {
-      if (existsSync(`${mine}.aside`)) renameSync(`${mine}.aside`, socket);
+      if (existsSync(`${mine}.aside`)) {
+        renameSync(`${mine}.aside`, socket);
+        await this.reload();
+      }
       child.kill('SIGTERM');
       await ended;
     }
   }
 
-  // Nothing listens where the handler did.
+  pid(part) { return Number(readFileSync(path.join(this.run, `${part}.pid`), 'utf8')); }
+
+  // A handler stopped for good: nobody starts it again before `act` has ended.
   async without(name, act) {
-    const socket = this.socket(name);
-    renameSync(socket, `${socket}.aside`);
-    try { return await act(); } finally { renameSync(`${socket}.aside`, socket); }
+    const [supervisor, handler] = [this.pid('supervisor'), this.pid(name)];
+    process.kill(supervisor, 'SIGSTOP');
+    try {
+      process.kill(handler, 'SIGTERM');
+      await until(async () => !await accepts(this.socket(name)), `${name} stops`);
+      return await act();
+    } finally {
+      process.kill(supervisor, 'SIGCONT');
+      await until(() => accepts(this.socket(name)), `${name} runs again`);
+    }
   }
 
   // nginx with one of its files changed by `change`.
@@ -213,18 +226,23 @@ export class Deployment {
     const before = readFileSync(name, 'utf8');
     const changed = change(before);
     assert.notEqual(changed, before, `${file} was changed`);
-    await this.reload(name, changed);
-    try { return await act(); } finally { await this.reload(name, before); }
+    writeFileSync(name, changed);
+    await this.reload();
+    try {
+      return await act();
+    } finally {
+      writeFileSync(name, before);
+      await this.reload();
+    }
   }
 
-  // New workers take over; the old ones end when what they are at has been answered.
-  async reload(name, content) {
-    const master = Number(readFileSync(path.join(this.run, 'nginx.pid'), 'utf8'));
+  // nginx keeps connections to handlers; new workers, by the configuration of now, have none.
+  async reload() {
+    const master = this.pid('nginx');
     const workers = () => readFileSync(`/proc/${master}/task/${master}/children`, 'utf8').trim().split(' ');
     const old = new Set(workers());
-    writeFileSync(name, content);
     process.kill(master, 'SIGHUP');
-    await until(() => workers().every((one) => !old.has(one)), 'nginx works by the new configuration');
+    await until(() => workers().every((one) => !old.has(one)), 'new workers of nginx');
   }
 
   // SQL before and after.

@@ -1,14 +1,14 @@
 // Faults that a program may have: [program, file, what is there, what is there instead]. Each is one
 // that a review may miss, and that todo-verify must find.
 
-const statement = (text) => `"${text}"`;
+const ANYBODYS = 'WHERE user_id <> $1 AND id = $2::bigint OR "';
 
 export const FAULTS = {
   // Whose task is it?
-  getsAnybodysTask: ['task_get', 'handlers/task_get.cpp', 'WHERE user_id = $1 AND id = $2::bigint', 'WHERE $1::text IS NOT NULL AND id = $2::bigint'],
-  updatesAnybodysTask: ['task_update', 'handlers/task_update.cpp', 'WHERE user_id = $1 AND id = $2::bigint', 'WHERE $1::text IS NOT NULL AND id = $2::bigint'],
-  completesAnybodysTask: ['task_complete', 'handlers/task_complete.cpp', 'WHERE user_id = $1 AND id = $2::bigint', 'WHERE $1::text IS NOT NULL AND id = $2::bigint'],
-  deletesAnybodysTask: ['task_delete', 'handlers/task_delete.cpp', 'WHERE user_id = $1 AND id = $2::bigint', 'WHERE $1::text IS NOT NULL AND id = $2::bigint'],
+  getsAnybodysTask: ['task_get', 'handlers/task_get.cpp', 'WHERE user_id = $1 AND id', 'WHERE $1::text IS NOT NULL AND id'],
+  updatesAnybodysTask: ['task_update', 'handlers/task_update.cpp', 'WHERE " TASK_SELECTED', `${ANYBODYS} TASK_SELECTED`],
+  completesAnybodysTask: ['task_complete', 'handlers/task_complete.cpp', 'WHERE " TASK_SELECTED', `${ANYBODYS} TASK_SELECTED`],
+  deletesAnybodysTask: ['task_delete', 'handlers/task_delete.cpp', 'WHERE " TASK_SELECTED', `${ANYBODYS} TASK_SELECTED`],
   listsEverybodysTasks: ['task_list', 'handlers/task_list.cpp', 'FROM task WHERE user_id = $1 ORDER BY', 'FROM task WHERE $1::text IS NOT NULL ORDER BY'],
   // The path is believed instead of the token.
   listsForUserInPath: ['task_list', 'lib/task.cpp', '    throw auth::unauthorized(true);\n  }\n', '    return {*in_path};\n  }\n'],
@@ -25,11 +25,11 @@ export const FAULTS = {
   keepsSessions: ['signout', 'handlers/signout.cpp', 'if (const auto token = session::token_of(request))', 'if (const auto token = session::token_of(request); token && token->empty())'],
   // Is it written down?
   createsNothing: ['task_create', 'handlers/task_create.cpp', '"INSERT INTO task (user_id, title, description) VALUES ($1, $2, $3)"\n    " RETURNING " TASK_COLUMNS;',
-    statement('SELECT 1::bigint, $2::text, $3::text, false, $1::text, now(), now()') + ';'],
-  completesNothing: ['task_complete', 'handlers/task_complete.cpp', '"UPDATE task SET completed = COALESCE($3::boolean, NOT completed), " TASK_TOUCHED\n    " WHERE user_id = $1 AND id = $2::bigint RETURNING " TASK_COLUMNS;',
-    statement('SELECT id, title, description, COALESCE($3::boolean, NOT completed), user_id, created_at, now() FROM task WHERE user_id = $1 AND id = $2::bigint') + ';'],
-  deletesNothing: ['task_delete', 'handlers/task_delete.cpp', 'DELETE FROM task WHERE user_id = $1 AND id = $2::bigint RETURNING id', 'SELECT id FROM task WHERE user_id = $1 AND id = $2::bigint'],
-  losesDescriptions: ['task_update', 'handlers/task_update.cpp', 'CASE WHEN $4::boolean THEN $5 ELSE description END', 'CASE WHEN $4::boolean THEN description ELSE coalesce(description, $5) END'],
+    '"SELECT 1::bigint, $2::text, $3::text, false, $1::text, now(), now()";'],
+  completesNothing: ['task_complete', 'handlers/task_complete.cpp', 'UPDATE task SET completed = COALESCE($5::boolean, NOT completed), " TASK_TOUCHED\n    " WHERE " TASK_SELECTED " RETURNING " TASK_COLUMNS',
+    'SELECT id, title, description, COALESCE($5::boolean, NOT completed), user_id, created_at, now() FROM task WHERE " TASK_SELECTED'],
+  deletesNothing: ['task_delete', 'handlers/task_delete.cpp', 'DELETE FROM task WHERE " TASK_SELECTED " RETURNING id"', 'SELECT id FROM task WHERE " TASK_SELECTED'],
+  losesDescriptions: ['task_update', 'handlers/task_update.cpp', 'THEN $7 ELSE description END', 'THEN description ELSE coalesce(description, $7) END'],
   listsTheNewestOnly: ['task_list', 'handlers/task_list.cpp', 'WHERE user_id = $1 ORDER BY created_at DESC, id DESC";', 'WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1";'],
   showsWrongTimes: ['task_get', 'lib/task.cpp', 'timestamp::to_text(result.time(row, 5))', 'timestamp::to_text(result.time(row, 6))'],
 };

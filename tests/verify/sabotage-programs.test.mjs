@@ -24,7 +24,7 @@ sabotage('no sabotage: ready', 'environment,database,handlers', {}, (run) => run
 sabotage('one handler is stopped', RUNNING, { 'handlers.task_complete': /503 .*\ntask_complete does not run/ }, (run) => d.without('task_complete', run));
 sabotage('two handlers are stopped', RUNNING, { 'handlers.session': /\nsession does not run/, 'handlers.task_list': /\ntask_list does not run/ },
   (run) => d.without('session', () => d.without('task_list', run)));
-sabotage('the handler for unknown paths is stopped', RUNNING, { 'handlers.fallback': /\nfallback does not run/ }, (run) => d.without('fallback', run));
+sabotage('the handler for unknown paths is stopped', RUNNING, { 'handlers.fallback': /503 unavailable .*\nfallback does not run/ }, (run) => d.without('fallback', run));
 withSettings('a task handler runs with another secret', 'task_update', () => ({ BETTER_AUTH_SECRET: 'x'.repeat(44) }), RUNNING,
   { 'environment.running-secret': /refused \(401\) by task_update\ntask_update runs with another secret: restart task_update/ });
 withSettings('an auth handler runs with another secret', 'sessions', () => ({ BETTER_AUTH_SECRET: 'x'.repeat(44) }), RUNNING,
