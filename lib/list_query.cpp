@@ -138,10 +138,11 @@ std::int64_t pages(std::int64_t total, std::int64_t limit) {
 
 }  // namespace
 
-bool ListQuery::is_plain() const {
-  return !status && !completed && !search && !updated_since && !limit && offset == 0 &&
-         order == Order{};
+bool ListQuery::is_newest_first() const {
+  return !status && !completed && !search && !updated_since && order == Order{};
 }
+
+bool ListQuery::is_plain() const { return is_newest_first() && !limit && offset == 0; }
 
 ListQuery from(const http::Request& request) {
   const http::Query query = request.query();

@@ -35,7 +35,9 @@ struct ListQuery {
   std::optional<std::int64_t> page;   // from 1
   env::Settings::Envelope envelope = env::Settings::Envelope::array;
 
-  // Are all tasks wanted, in the default order?
+  // Is any task wanted, in the default order?
+  bool is_newest_first() const;
+  // And all of them at once?
   bool is_plain() const;
 };
 

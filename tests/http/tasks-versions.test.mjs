@@ -1,5 +1,7 @@
 // Contract tasks-api, section 9: versions. Numbers in names are rows of the reliability plan.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { assertError, cgi, someone, sql, trusted } from './harness.mjs';
 
@@ -186,4 +188,118 @@ test('a task that a service with more members shows has another version', async 
   assert.notEqual(other, etag);
   assert.equal(cgi('task_get', 'GET', at(task), { settings, headers: { authorization, 'if-none-match': other } }).status, 304);
   assert.equal(cgi('task_update', 'PUT', at(task), { settings, headers: { authorization, 'if-match': other }, body: {} }).status, 200);
+});
+
+const envelopes = ['', 'envelope=array', 'envelope=tasks', 'envelope=items', 'envelope=data'];
+const lists = [...envelopes, 'limit=2', 'limit=2&offset=1', 'page=2', 'limit=3&offset=50', 'offset=1', 'status=pending', 'status=completed', 'completed=0', 'search=a', 'search=nowhere', 'sort=title', 'sort=-title',
+  'sort=id:asc', 'sort=updated', 'sort=completed&limit=2', 'updated_since=2020-01-01T00:00:00Z', 'updated_since=2999-01-01T00:00:00Z', 'envelope=tasks&limit=2', 'envelope=items&limit=2&status=pending', 'envelope=data&sort=title', '_=1'];
+
+test('a list names its version, and who has it gets 304, however the list is asked for', async () => {
+  const user = someone();
+  for (let round = 0; round < 2; ++round) {
+    for (const query of lists) {
+      const path = `${user.tasks}?${query}`;
+      const full = await user.send('GET', path, { headers: { origin: trusted } });
+      assert.equal(full.status, 200, query);
+      assert.match(full.headers.etag, /^W\/"[0-9a-f]{32}"$/);
+      for (const [method, known] of [['GET', full.headers.etag], ['HEAD', opaque(full)], ['GET', '*'], ['GET', `"x", "${'0'.repeat(32)}", ${full.headers.etag}`], ['GET', `${full.headers.etag}, W/"${'f'.repeat(32)}"`]]) {
+        const answer = await user.send(method, path, { headers: { origin: trusted, 'if-none-match': known } });
+        assert.equal(answer.status, 304, `${query} ${known}`);
+        assert.equal(answer.text, '');
+        for (const name of ['etag', 'vary', 'cache-control', 'access-control-allow-origin'])
+          assert.equal(answer.headers[name], full.headers[name], name);
+        for (const name of ['content-length', 'content-type', 'x-total-count', 'link']) assert.equal(answer.headers[name], undefined, name);
+      }
+      for (const other of ['"x"', `"${'0'.repeat(32)}"`, full.headers.etag.slice(3, -1), `${full.headers.etag} "x"`]) {
+        const answer = await user.send('GET', path, { headers: { 'if-none-match': other } });
+        assert.equal(answer.status, 200, other);
+        assert.equal(answer.text, full.text);
+        for (const name of ['etag', 'x-total-count', 'link']) assert.equal(answer.headers[name], full.headers[name], name);
+      }
+      assert.equal((await user.send('GET', path, { headers: { 'if-match': '"x"' } })).status, 412);
+      assert.equal((await user.send('GET', path, { headers: { 'if-match': full.headers.etag } })).status, 200);
+    }
+    for (const title of ['a', 'b', 'A', 'c']) await user.create({ title });
+    await user.send('PATCH', `${at((await user.send('GET', user.tasks)).json[0])}/complete`);
+  }
+});
+
+test('every way to ask has versions of its own, and so has every user', async () => {
+  const user = someone();
+  for (const tasks of [0, 3]) {
+    while ((await user.send('GET', user.tasks)).json.length < tasks) await user.create();
+    const tags = await Promise.all(lists.map(async (query) => (await user.send('GET', `${user.tasks}?${query}`)).headers.etag));
+    assert.equal(new Set(tags).size, lists.length);
+  }
+  const [nobody, noone] = [someone(), someone()];
+  const { etag } = (await nobody.send('GET', '/api/tasks')).headers;
+  assert.equal((await noone.send('GET', '/api/tasks', { headers: { 'if-none-match': etag } })).status, 200);
+  for (const path of [nobody.tasks, '/api/tasks/', '/api/v1/tasks', `/api/users/${nobody.id}/tasks`])
+    assert.equal((await nobody.send('GET', path, { headers: { 'if-none-match': etag } })).status, 304, path);
+
+  const headers = { authorization: `Bearer ${nobody.token}`, 'if-none-match': etag };
+  for (const settings of [{ TODO_CAMEL_CASE: 'on' }, { TODO_LIST_ENVELOPE: 'items' }])
+    assert.equal(cgi('task_list', 'GET', '/api/tasks', { settings, headers }).status, 200, JSON.stringify(settings));
+});
+
+test('a list has another version after every change of a task in it', async () => {
+  const user = someone();
+  const first = await user.create({ title: 'a1' });
+  const second = await user.create({ title: 'a2' });
+  const known = new Map();
+  const changes = [
+    () => user.create({ title: 'a3' }),
+    () => user.send('PUT', at(first), { body: { title: 'a4' } }),
+    () => user.send('PUT', at(first), { body: {} }),
+    () => user.send('PATCH', `${at(second)}/complete`),
+    () => user.send('PATCH', `${at(second)}/complete`),
+    () => user.send('PATCH', `${at(first)}/complete`, { body: { completed: false } }),
+    async () => { await user.send('DELETE', at(first)); await user.create({ title: 'a1' }); },
+    async () => { for (const task of (await user.send('GET', user.tasks)).json) await user.send('DELETE', at(task)); },
+  ];
+  for (const [number, change] of changes.entries()) {
+    for (const query of [...envelopes, 'search=a', 'sort=title', 'limit=500', 'updated_since=2020-01-01T00:00:00Z'])
+      known.set(query, (await user.send('GET', `${user.tasks}?${query}`)).headers.etag);
+    await change();
+    for (const [query, etag] of known) {
+      const answer = await user.send('GET', `${user.tasks}?${query}`, { headers: { 'if-none-match': etag } });
+      assert.equal(answer.status, 200, `${query} after change ${number}`);
+      assert.notEqual(answer.headers.etag, etag);
+    }
+  }
+});
+
+test('a page has another version when only its counts change', async () => {
+  const user = someone();
+  const [hidden, shown] = [await user.create(), await user.create()];
+  for (const [query, change, status] of [
+    ['limit=1&envelope=tasks', () => user.send('PATCH', `${at(hidden)}/complete`), 200],
+    ['limit=1', () => user.send('PATCH', `${at(hidden)}/complete`), 304],
+    ['limit=1&sort=id', () => user.send('DELETE', at(hidden)), 200],
+    ['limit=1', () => sql("INSERT INTO task (user_id, title, created_at) VALUES (:'user', 'old', '2020-01-01')", { user: user.id }), 200],
+    ['limit=1&offset=5', () => user.create(), 200],
+  ]) {
+    const { etag } = (await user.send('GET', `${user.tasks}?${query}`)).headers;
+    await change();
+    assert.equal((await user.send('GET', `${user.tasks}?${query}`, { headers: { 'if-none-match': etag } })).status, status, query);
+  }
+  assert.equal((await user.send('GET', at(shown))).status, 200);
+});
+
+test('a change that is committed late, with an older time than the list has already, is seen', async () => {
+  const user = someone();
+  const [early, late] = [await user.create({ title: 'early' }), await user.create({ title: 'late' })];
+  const psql = spawn('psql', ['--no-psqlrc', '--quiet', '--no-align', '--tuples-only', process.env.DATABASE_URL], { stdio: ['pipe', 'pipe', 'inherit'] });
+  psql.stdin.write(`BEGIN; UPDATE task SET title = 'changed', updated_at = now() WHERE id = ${early.id} RETURNING 'done';\n`);
+  await once(psql.stdout, 'data');
+  await user.send('PUT', at(late), { body: { title: 'later' } });
+  const lists = ['', 'limit=10', 'sort=title'];
+  const tags = await Promise.all(lists.map(async (query) => (await user.send('GET', `${user.tasks}?${query}`)).headers.etag));
+  psql.stdin.end('COMMIT;\n');
+  await once(psql, 'close');
+  for (const [number, query] of lists.entries()) {
+    const answer = await user.send('GET', `${user.tasks}?${query}`, { headers: { 'if-none-match': tags[number] } });
+    assert.equal(answer.status, 200, query);
+    assert.match(answer.text, /changed/);
+  }
 });
