@@ -42,7 +42,8 @@ ROUTES   := $(OUT)/routes.tsv
 
 # Installed before the first rule is tried, so that a fresh machine has its compiler.
 PACKAGES_OF_GOAL := build $(if $(filter run start test verify,$(MAKECMDGOALS)),run) \
-                    $(if $(filter test,$(MAKECMDGOALS)),test) $(if $(filter lint,$(MAKECMDGOALS)),lint test)
+                    $(if $(filter test,$(MAKECMDGOALS)),test) $(if $(filter lint,$(MAKECMDGOALS)),lint test) \
+                    $(if $(filter bench%,$(MAKECMDGOALS)),run bench)
 ifneq ($(filter-out clean distclean uninstall installcheck stop status,$(or $(MAKECMDGOALS),all)),)
   ifneq ($(shell env/install-packages $(PACKAGES_OF_GOAL) >&2 && echo done),done)
     $(error the packages above could not be installed)
@@ -191,11 +192,27 @@ installcheck:
 
 # --- Figures --------------------------------------------------------------------------------------
 
+$(OUT)/bench/%: LDLIBS := -lcrypto
 $(OUT)/bench/%: $(OUT)/obj/tests/bench/%.o
 	@mkdir -p $(@D)
-	@$(CXX) $(LDFLAGS) $^ -lcrypto -o $@
+	@$(CXX) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-.PHONY: bench-signin figures
+$(OUT)/bench/noop: LDLIBS := -lfcgi -pthread
+
+tests/bench/node_modules/.installed: tests/bench/package-lock.json
+	cd $(@D)/.. && npm ci --silent --no-progress
+	touch $@
+
+# tests/bench/README.md says what each of them measures.
+.PHONY: bench bench-growth bench-instructions bench-publish bench-signin figures
+bench: all $(OUT)/bench/raw_scrypt $(OUT)/bench/noop tests/bench/node_modules/.installed
+	@BUILD=$(OUT) node tests/bench/bench.mjs
+bench-growth: all
+	@BUILD=$(OUT) node tests/bench/growth.mjs
+bench-instructions: all
+	@BUILD=$(OUT) node tests/bench/instructions.mjs
+bench-publish:
+	@node tests/bench/report.mjs
 bench-signin: all $(OUT)/bench/raw_scrypt
 	@BUILD=$(OUT) node tests/bench/signin.mjs
 figures: all
@@ -221,9 +238,8 @@ check-layers:
 check-shell:
 	shellcheck --external-sources $(SCRIPTS)
 
-# Nothing is configured before a build, so there is nothing more for distclean; data in var/ stays.
 .PHONY: clean distclean
 clean distclean:
-	rm -rf build nginx/pages/node_modules tests/node_modules $(VERIFY)/node_modules
+	rm -rf build nginx/pages/node_modules tests/node_modules tests/bench/node_modules $(VERIFY)/node_modules
 
 -include $(shell find $(OUT) -type f -name '*.d' 2>/dev/null)
