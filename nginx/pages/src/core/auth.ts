@@ -35,6 +35,8 @@ const store = (key: string, value: string | null) => {
 }
 
 function remembered(): Person | null {
+  // The link of a mail may have deleted the account a moment ago: the server is asked first.
+  if (/[?&]deleted=/.test(location.search)) return null
   try {
     return JSON.parse(stored(PERSON_KEY) ?? 'null')
   } catch {

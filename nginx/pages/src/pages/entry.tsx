@@ -1,6 +1,7 @@
 // The pages for guests: welcome, sign up, log in.
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { ask, client, signIn, signUp, unheard } from '../core/auth'
+import { wipe } from '../core/disk'
 import { t } from '../core/i18n'
 import { Failure } from '../core/net'
 import { go, query, safeNext } from '../core/router'
@@ -108,6 +109,9 @@ export function Login() {
   const { state, unverified } = useLogin()
   const params = query.value
   const next = params.get('next')
+  useEffect(() => {
+    if (params.has('deleted')) void wipe()
+  }, [])
   return (
     <div class="narrow card">
       <Heading>{t('login')}</Heading>

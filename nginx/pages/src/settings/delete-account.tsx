@@ -25,7 +25,7 @@ export function DeleteAccount() {
 }
 
 function DeleteDialog({ onClose }: { onClose: () => void }) {
-  const [message, setMessage] = useState('')
+  const [isAsked, setAsked] = useState(false)
   const state = useForm(
     ({ password }) => present({ password: !password && t('password.missing') }),
     async ({ password }) => {
@@ -37,7 +37,7 @@ function DeleteDialog({ onClose }: { onClose: () => void }) {
         throw failure
       })
       // A server may ask for a click in a mail first.
-      if (answer?.message && !/deleted/i.test(answer.message)) return setMessage(answer.message)
+      if (answer?.message && !/deleted/i.test(answer.message)) return setAsked(true)
       await forgetPerson()
       go('/login?deleted=1', { replace: true })
     },
@@ -45,7 +45,7 @@ function DeleteDialog({ onClose }: { onClose: () => void }) {
   )
   return (
     <Dialog title={t('account.ask')} onClose={onClose}>
-      {message ? <Note>{message}</Note> : (
+      {isAsked ? <Note>{t('account.mail')}</Note> : (
         <Form state={state} label={t('account.ask')}>
           <p>{t('account.final')}</p>
           <Field state={state} name="password" label={t('password')} type="password"
