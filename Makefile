@@ -51,7 +51,7 @@ ifneq ($(filter-out clean distclean uninstall installcheck stop status,$(or $(MA
 endif
 
 .PHONY: all
-all: $(PROGRAMS) $(ROUTES) pages
+all: $(PROGRAMS) $(ROUTES) pages snippets
 
 $(OUT)/obj/%.o: %.cpp Makefile
 	@mkdir -p $(@D) && echo "$<"
@@ -76,6 +76,14 @@ $(OUT)/generated/routes.inc: $(ROUTES)
 	@awk -F'\t' '{ printf "{\"%s\", \"%s\", \"%s\"},\n", $$1, $$2, $$3 }' $< > $@
 
 $(OUT)/obj/handlers/fallback.o: $(OUT)/generated/routes.inc
+
+# --- Include files of web servers -----------------------------------------------------------------
+
+.PHONY: snippets
+snippets: $(OUT)/snippets/.made
+$(OUT)/snippets/.made: $(ROUTES) env/render-snippets env/auth-path nginx/render $(wildcard env/*/*.in nginx/*.conf nginx/*.in)
+	@rm -rf $(@D) && env/render-snippets $(@D) $(ROUTES)
+	@touch $@
 
 # --- Unit tests -----------------------------------------------------------------------------------
 
@@ -222,7 +230,7 @@ figures: all
 
 SOURCES := $(wildcard lib/*.cpp lib/*.h handlers/*.cpp tests/unit/*.cpp tests/unit/*.h)
 SCRIPTS := env/embedded env/verify/todo-verify env/settings.sh env/install-packages env/database-url env/auth-path \
-           env/install env/systemd/render env/todo-fcgi \
+           env/install env/systemd/render env/render-snippets env/todo-fcgi \
            sql/migrate nginx/render tests/run tests/check-layers tests/figures tests/leaks .ci/run
 
 .PHONY: lint check-format check-tidy check-layers check-shell

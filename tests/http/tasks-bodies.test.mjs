@@ -1,7 +1,6 @@
 // Contract tasks-api, sections 4 and 5: what a body may be, and which texts are kept.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { assertError, raw, base, request, someone } from './harness.mjs';
+import { assertError, raw, base, request, someone, test } from './harness.mjs';
 
 const user = someone();
 const create = (body, headers = {}) => user.send('POST', '/api/tasks', { body, headers });
