@@ -167,6 +167,7 @@ class Connection {
   void read();
   void look_at_requests();
   void send();
+  void linger();
   void expect_progress();
 
   Server& server_;
@@ -176,6 +177,7 @@ class Connection {
   bool in_hand_ = false;  // its request waits for a fiber or runs in one
   bool gone_ = false;     // the peer hung up
   bool last_ = false;     // to be closed when the output is sent
+  bool lingers_ = false;  // the output is sent, the peer may go on sending
   loop::Timer silence_;
   std::optional<loop::Watch> watch_;
 };
@@ -245,6 +247,7 @@ void Connection::read() {
   const ssize_t count = ::recv(descriptor_, buffer, sizeof buffer, 0);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (count <= 0) return close();
+  if (lingers_) return;
   reader_.feed({buffer, static_cast<std::size_t>(count)});
   look_at_requests();
 }
@@ -303,12 +306,21 @@ void Connection::send() {
   }
   output_.erase(0, sent);
   if (output_.empty()) {
-    if (last_) return close();
+    if (last_) return reader_.has_unread_body() ? linger() : close();
     constexpr std::size_t kKept = 16384;
     if (output_.capacity() > kKept) output_.shrink_to_fit();
   }
   watch_->set(output_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT);
   expect_progress();
+}
+
+// To close while the peer sends would take our answer from it, as TCP and unix sockets both do
+// (RFC 9112, section 9.6).
+void Connection::linger() {
+  lingers_ = true;
+  ::shutdown(descriptor_, SHUT_WR);
+  watch_->set(EPOLLIN);
+  silence_.set(Clock::now() + kLinger);
 }
 
 void Server::release(Connection* connection) {

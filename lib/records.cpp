@@ -242,6 +242,7 @@ void Reader::add_body(std::string_view content) {
     body_.append(content);
   } else if (received_ > max_body_ + kMaxDrain) {
     keep_ = false;
+    unread_ = true;
     state_ = State::complete;  // the rest is not waited for
   }
 }

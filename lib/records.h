@@ -62,6 +62,8 @@ class Reader {
   const char* const* parameters() const { return pointers_.data(); }
   Body body_state() const { return body_state_; }
   std::string take_body() { return std::move(body_); }
+  // The peer is still sending a body that was given up.
+  bool has_unread_body() const { return unread_; }
 
   // The peer took back the request that was taken last (ABORT_REQUEST): nobody reads its answer.
   bool aborted() const { return aborted_; }
@@ -93,6 +95,7 @@ class Reader {
   bool keep_ = false;
   bool has_parameters_ = false;  // their stream has ended
   bool aborted_ = false;
+  bool unread_ = false;
   std::string encoded_;  // the PARAMS stream
   std::string decoded_;  // NAME=value NUL …
   std::vector<const char*> pointers_;
