@@ -212,7 +212,7 @@ tests/bench/node_modules/.installed: tests/bench/package-lock.json
 	touch $@
 
 # tests/bench/README.md says what each of them measures.
-.PHONY: bench bench-growth bench-instructions bench-publish bench-signin figures
+.PHONY: bench bench-growth bench-instructions bench-publish bench-signin figures coldstart
 bench: all $(OUT)/bench/raw_scrypt $(OUT)/bench/noop tests/bench/node_modules/.installed
 	@BUILD=$(OUT) node tests/bench/bench.mjs
 bench-growth: all
@@ -225,6 +225,8 @@ bench-signin: all $(OUT)/bench/raw_scrypt
 	@BUILD=$(OUT) node tests/bench/signin.mjs
 figures: all
 	@BUILD=$(OUT) tests/figures
+coldstart: all
+	@BUILD=$(OUT) tests/coldstart
 
 # --- Checks of the sources ------------------------------------------------------------------------
 
@@ -232,6 +234,7 @@ SOURCES := $(wildcard lib/*.cpp lib/*.h handlers/*.cpp tests/unit/*.cpp tests/un
 SCRIPTS := env/embedded env/verify/todo-verify env/settings.sh env/install-packages env/database-url env/auth-path \
            env/install env/systemd/render env/render-snippets env/todo-fcgi \
            sql/migrate nginx/render tests/run tests/check-layers tests/figures tests/leaks .ci/run
+SCRIPTS += tests/coldstart
 
 .PHONY: lint check-format check-tidy check-layers check-shell
 lint: check-format check-layers check-shell check-tidy
