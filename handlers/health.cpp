@@ -29,7 +29,9 @@ http::Response ready(const http::Request&, db::Connection& database) {
     const db::Result tables = database.run(kTables, {});
     for (int column = 0; column < 5; ++column) complete = complete && !tables.is_null(0, column);
   } catch (const db::Error& error) {
-    reachable = false;
+    // It answered, but the program's role is not there: the migrations have not been run.
+    reachable = error.kind == db::Error::Kind::refused;
+    complete = false;
     logging::Line(logging::Level::error).field("route", "health").field("err", error.what());
   }
   const bool is_ready = reachable && complete;

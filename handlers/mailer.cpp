@@ -178,7 +178,7 @@ int main(int argc, char** argv) {
   sigaction(SIGTERM, &stop, nullptr);
   sigaction(SIGINT, &stop, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  db::Connection database(settings.database_url, "todo mailer");
+  db::Connection database(settings.database_url, "mailer", {settings.database_roles, 1});
   do {
     work_all(settings, database);
     if (option != "--once" && stop_requested == 0) std::this_thread::sleep_for(kPause);

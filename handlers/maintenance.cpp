@@ -40,8 +40,8 @@ int main(int argc, char** argv) {
   try {
     env::Settings settings = env::load([](const char* name) { return std::getenv(name); });
     std::vector<std::string> warnings;
-    db::Connection database(db::normalized_url(settings.database_url, warnings),
-                            "todo maintenance");
+    db::Connection database(db::normalized_url(settings.database_url, warnings), "maintenance",
+                            {settings.database_roles, 1});
     if (option == "--check") return EXIT_SUCCESS;
     logging::Line line(logging::Level::info);
     line.field("route", "maintenance");

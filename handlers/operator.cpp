@@ -310,7 +310,7 @@ int main(int argc, char** argv) {
   try {
     const env::Settings settings = env::load([](const char* name) { return std::getenv(name); });
     std::vector<std::string> warnings;
-    db::Connection database(db::normalized_url(settings.database_url, warnings), "todo operator");
+    db::Connection database(db::normalized_url(settings.database_url, warnings), "operator");
     if (option == "--check") return EXIT_SUCCESS;
     const Arguments arguments = parse({argv + 1, static_cast<std::size_t>(argc - 1)});
     command_of(arguments).run({arguments, settings, database});

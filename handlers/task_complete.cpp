@@ -31,8 +31,8 @@ http::Response handle(const http::Request& request, db::Connection& database) {
   const db::Param value = wanted ? db::Param(*wanted ? "true" : "false") : std::nullopt;
 
   const task::Condition condition = task::condition_from(request, id);
-  const db::Result changed =
-      database.run(kComplete, {user.id, id, condition.one_of, condition.none_of, value});
+  const db::Result changed = database.run_as(
+      user.id, kComplete, {user.id, id, condition.one_of, condition.none_of, value});
   if (changed.rows() == 0) throw task::refusal(condition, user, id, database);
   return task::response(200, request, changed);
 }

@@ -19,7 +19,7 @@ http::Response handle(const http::Request& request, db::Connection& database) {
   const auto description = input.description();
   input.check();
 
-  const db::Result created = database.run(kCreate, {user.id, title, description});
+  const db::Result created = database.run_as(user.id, kCreate, {user.id, title, description});
   return task::response(201, request, created)
       .add("Location", "/api/" + uri::percent_encode(user.id) + "/tasks/" +
                            std::to_string(created.integer(0, 0)));

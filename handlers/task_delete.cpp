@@ -13,7 +13,8 @@ http::Response handle(const http::Request& request, db::Connection& database) {
   const std::string id = task::id_from(request);
 
   const task::Condition condition = task::condition_from(request, id);
-  if (database.run(kDelete, {user.id, id, condition.one_of, condition.none_of}).rows() == 0)
+  if (database.run_as(user.id, kDelete, {user.id, id, condition.one_of, condition.none_of})
+          .rows() == 0)
     throw task::refusal(condition, user, id, database);
   return http::Response::no_content();
 }

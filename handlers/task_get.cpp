@@ -13,7 +13,7 @@ http::Response handle(const http::Request& request, db::Connection& database) {
   const auth::User user = task::owner(request, database);
   const std::string id = task::id_from(request);
 
-  const db::Result found = database.run(kGet, {user.id, id});
+  const db::Result found = database.run_as(user.id, kGet, {user.id, id});
   if (found.rows() == 0) throw http::Error::not_found();
   return task::response(200, request, found);
 }

@@ -152,10 +152,11 @@ db::Result found_by(const list_query::ListQuery& query, const auth::User& user,
   const auto offset = std::to_string(query.offset);
   const db::Param counts_completed = wants_completed_count(query) ? "true" : "false";
   if (query.is_newest_first())
-    return database.run(kNewest, {user.id, form, known, limit, offset, counts_completed});
-  return database.run(statement_for(query.order),
-                      {user.id, form, known, limit, offset, text_of(query.status),
-                       text_of(query.completed), query.search, query.updated_since});
+    return database.run_as(user.id, kNewest,
+                           {user.id, form, known, limit, offset, counts_completed});
+  return database.run_as(user.id, statement_for(query.order),
+                         {user.id, form, known, limit, offset, text_of(query.status),
+                          text_of(query.completed), query.search, query.updated_since});
 }
 
 http::Response handle(const http::Request& request, db::Connection& database) {
@@ -164,7 +165,7 @@ http::Response handle(const http::Request& request, db::Connection& database) {
   const std::string form = form_of(request, query, user);
   const auto known = known_versions(request);
   const bool is_whole = query.is_plain() && !known;
-  const db::Result found = is_whole ? database.run(kAll, {user.id})
+  const db::Result found = is_whole ? database.run_as(user.id, kAll, {user.id})
                                     : found_by(query, user, encoding::hex(form), known, database);
 
   json::Writer tasks;

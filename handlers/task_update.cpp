@@ -32,8 +32,9 @@ http::Response handle(const http::Request& request, db::Connection& database) {
 
   const task::Condition condition = task::condition_from(request, id);
   const db::Result changed =
-      database.run(kUpdate, {user.id, id, condition.one_of, condition.none_of, title,
-                             text_of(input.has_description()), description, text_of(completed)});
+      database.run_as(user.id, kUpdate,
+                      {user.id, id, condition.one_of, condition.none_of, title,
+                       text_of(input.has_description()), description, text_of(completed)});
   if (changed.rows() == 0) throw task::refusal(condition, user, id, database);
   return task::response(200, request, changed);
 }

@@ -118,9 +118,9 @@ class Link {
   using Requeue = std::function<void(Call&)>;
 
   Link(Deliver deliver, Requeue requeue)
-      : deliver_(std::move(deliver)), requeue_(std::move(requeue)), stuck_([this] {
-          look_at_head();
-        }) {}
+      : deliver_(std::move(deliver)),
+        requeue_(std::move(requeue)),
+        stuck_([this] { look_at_head(); }) {}
 
   // Blocks; runs in a thread of its own. Returns libpq's words if it failed.
   std::string connect(const std::string& url, const std::string& application);
@@ -419,10 +419,11 @@ void Link::lose(const std::string& why) {
 // The links, and the statements that wait for one.
 class Connection::Pool {
  public:
-  Pool(std::string url, std::string application, Options options)
+  Pool(std::string url, const std::string& program, const Options& options)
       : url_(std::move(url)),
-        application_(std::move(application)),
-        options_(std::move(options)),
+        application_("todo " + program),
+        role_(options.roles ? "todo_" + program : ""),
+        max_links_(options.max_links),
         reaper_([this] { close_idle_links(); }) {
     forget_ambient_settings();
     loop::before_wait(this, [this] { dispatch(); });
@@ -448,7 +449,8 @@ class Connection::Pool {
 
   std::string url_;
   std::string application_;
-  Options options_;
+  std::string role_;
+  std::size_t max_links_;
   std::unordered_map<std::string_view, std::unique_ptr<Statement>> statements_;  // by their text
   std::vector<std::unique_ptr<Link>> links_;
   std::deque<Call*> waiting_;
@@ -521,9 +523,9 @@ void Connection::Pool::dispatch() {
     }
     Call& call = **place;
     place = waiting_.erase(place);
-    link->send(call, options_.role, !pooled_);
+    link->send(call, role_, !pooled_);
   }
-  const bool may_open = links_.size() < options_.max_links && Clock::now() >= no_more_until_;
+  const bool may_open = links_.size() < max_links_ && Clock::now() >= no_more_until_;
   if (lacks_link && (links_.empty() || may_open)) open_link();
   for (auto& link : links_) link->flush();
 }
@@ -583,8 +585,8 @@ void Connection::Pool::close_idle_links() {
   if (links_.size() > 1) reaper_.set(now + kIdle);
 }
 
-Connection::Connection(std::string url, std::string application, Options options)
-    : pool_(std::make_unique<Pool>(std::move(url), std::move(application), std::move(options))) {}
+Connection::Connection(std::string url, const std::string& program, const Options& options)
+    : pool_(std::make_unique<Pool>(std::move(url), program, options)) {}
 
 Connection::~Connection() = default;
 

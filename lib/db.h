@@ -67,8 +67,9 @@ class Result {
 std::string normalized_url(std::string_view url, std::vector<std::string>& warnings);
 
 struct Options {
-  // The role to work as (SET ROLE, for each statement's transaction); "" : who logged in.
-  std::string role;
+  // Work as the role todo_PROGRAM (sql/grants.sql), for each statement's transaction; else as who
+  // logged in.
+  bool roles = false;
   // Connections to the server at most. The first is made with the first statement. Reads share one
   // and are sent without waiting for each other's answers; a write has one to itself, because the
   // commits of one connection wait for each other. Further ones are closed when they idle.
@@ -77,9 +78,8 @@ struct Options {
 
 class Connection {
  public:
-  // Does not connect. `url` is a result of normalized_url(); `application` is shown by
-  // pg_stat_activity.
-  Connection(std::string url, std::string application, Options options = {});
+  // Does not connect. `url` is a result of normalized_url(); pg_stat_activity shows "todo PROGRAM".
+  Connection(std::string url, const std::string& program, const Options& options = {});
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();

@@ -176,6 +176,7 @@ class Connection {
   std::string output_;
   bool in_hand_ = false;  // its request waits for a fiber or runs in one
   bool gone_ = false;     // the peer hung up
+  bool is_first_ = true;  // no request has been answered
   bool last_ = false;     // to be closed when the output is sent
   bool lingers_ = false;  // the output is sent, the peer may go on sending
   loop::Timer silence_;
@@ -196,7 +197,8 @@ class Server {
   bool is_stopping() const { return stopping_; }
 
  private:
-  void listen();
+  void listen_if_wanted();
+  void close_idle_connections();
   void accept();
   void start_requests();
   void watch_over_turns();
@@ -215,13 +217,16 @@ class Server {
   bool stopping_ = false;
   Clock::time_point stop_by_ = Clock::time_point::max();
   Clock::time_point idle_since_ = Clock::now();
+  Clock::time_point no_accept_until_{};
   std::optional<Clock::time_point> alarm_set_at_;
+  loop::Timer wake_up_{[] {}};  // only to look again in time
 };
 
 Connection::Connection(Server& server, int descriptor, std::size_t max_body_bytes)
-    : server_(server), descriptor_(descriptor), reader_(max_body_bytes), silence_([this] {
-        close();
-      }) {
+    : server_(server),
+      descriptor_(descriptor),
+      reader_(max_body_bytes),
+      silence_([this] { close(); }) {
   watch_.emplace(descriptor, EPOLLIN, [this](std::uint32_t events) { on_events(events); });
   // Who connects has something to say.
   silence_.set(Clock::now() + kSilence);
@@ -274,6 +279,10 @@ void Connection::expect_progress() {
 }
 
 void Connection::answer(const Handler& handler) {
+  // Who waited in the backlog may have given up meanwhile.
+  char byte = 0;
+  if (is_first_ && ::recv(descriptor_, &byte, 1, MSG_PEEK) == 0) close();
+  is_first_ = false;
   if (gone_) {  // before anything was done for it
     in_hand_ = false;
     server_.finished_request();
@@ -330,22 +339,29 @@ void Server::release(Connection* connection) {
   connections_.erase(found);
 }
 
-// Of the workers that share the socket, one is woken (epoll_ctl(2), EPOLLEXCLUSIVE).
-void Server::listen() {
-  listener_.emplace(STDIN_FILENO, EPOLLIN | EPOLLEXCLUSIVE, [this](std::uint32_t) { accept(); });
+void Server::listen_if_wanted() {
+  const bool has_room = connections_.size() < kMaxConnections;
+  // While a thread computes for us, another worker may have a core free for what comes.
+  if (stopping_ || !has_room || loop::offloaded() != 0)
+    listener_.reset();
+  else if (!listener_ && Clock::now() >= no_accept_until_)
+    // Of the workers that share the socket, one is woken (epoll_ctl(2), EPOLLEXCLUSIVE).
+    listener_.emplace(STDIN_FILENO, EPOLLIN | EPOLLEXCLUSIVE, [this](std::uint32_t) { accept(); });
 }
 
 void Server::accept() {
   const int descriptor = ::accept4(STDIN_FILENO, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (descriptor < 0) {
     // Out of descriptors: what is in hand must end first.
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       listener_.reset();
+      no_accept_until_ = Clock::now() + std::chrono::milliseconds(100);
+      wake_up_.set(no_accept_until_);
+    }
     return;  // else another worker was faster, or the peer went away
   }
   auto connection = std::make_unique<Connection>(*this, descriptor, options_.max_body_bytes);
   connections_.emplace(connection.get(), std::move(connection));
-  if (connections_.size() >= kMaxConnections) listener_.reset();
 }
 
 void Server::start_requests() {
@@ -371,6 +387,14 @@ void Server::watch_over_turns() {
   }
 }
 
+void Server::close_idle_connections() {
+  std::vector<Connection*> idle;
+  for (const auto& [connection, owner] : connections_)
+    if (connection->is_idle()) idle.push_back(connection);
+  for (Connection* connection : idle) connection->close();
+  stop_by_ = Clock::now() + std::chrono::milliseconds(100);
+}
+
 void Server::stop() {
   if (stopping_) return;
   stopping_ = true;
@@ -381,8 +405,7 @@ void Server::stop() {
 void Server::look_for_reasons_to_stop() {
   const bool has_idled = options_.idle_exit.count() > 0 && running_ == 0 && connections_.empty() &&
                          Clock::now() - idle_since_ >= options_.idle_exit;
-  const bool has_done_its_share =
-      options_.max_requests != 0 && requests_ >= options_.max_requests;
+  const bool has_done_its_share = options_.max_requests != 0 && requests_ >= options_.max_requests;
   if (stop_is_pending() || has_idled || has_done_its_share || !may_continue_()) stop();
 }
 
@@ -395,22 +418,16 @@ int Server::run() {
   // Workers share the socket: one that was beaten to a connection must not wait in accept().
   fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
 
-  loop::Timer tick([] {});  // only to wake up in time
   while (true) {
     look_for_reasons_to_stop();
     if (stopping_ && connections_.empty()) break;
-    if (!stopping_ && !listener_ && connections_.size() < kMaxConnections / 2) listen();
-    if (stopping_ && Clock::now() >= stop_by_) {
-      std::vector<Connection*> idle;
-      for (const auto& [connection, owner] : connections_)
-        if (connection->is_idle()) idle.push_back(connection);
-      for (Connection* connection : idle) connection->close();
-      stop_by_ = Clock::now() + std::chrono::milliseconds(100);
-    }
+    listen_if_wanted();
+    if (stopping_ && Clock::now() >= stop_by_) close_idle_connections();
     if (stopping_)
-      tick.set(stop_by_);
+      wake_up_.set(stop_by_);
     else if (options_.idle_exit.count() > 0 && running_ == 0)
-      tick.set(std::max(idle_since_ + options_.idle_exit, Clock::now() + std::chrono::seconds(1)));
+      wake_up_.set(
+          std::max(idle_since_ + options_.idle_exit, Clock::now() + std::chrono::seconds(1)));
     released_.clear();
     watch_over_turns();
     loop::step();

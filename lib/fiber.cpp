@@ -4,9 +4,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <cxxabi.h>
 #include <array>
 #include <cstring>
-#include <cxxabi.h>
 #include <exception>
 #include <new>
 #include <vector>
@@ -25,8 +25,9 @@ std::size_t guard_bytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE
 
 class Stack {
  public:
-  Stack() : begin_(mmap(nullptr, size(), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0)) {
+  Stack()
+      : begin_(mmap(nullptr, size(), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0)) {
     if (begin_ == MAP_FAILED) throw std::bad_alloc();
     if (mprotect(begin_, guard_bytes(), PROT_NONE) != 0) {
       munmap(begin_, size());

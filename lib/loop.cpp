@@ -26,6 +26,7 @@ struct State {
   std::map<const void*, std::function<void()>> hooks;
   std::vector<fiber::Fiber*> woken;
   const sigset_t* signals = nullptr;
+  std::size_t offloaded = 0;
 };
 
 State& state() {
@@ -125,8 +126,7 @@ void step(Clock::time_point limit) {
   for (const auto& [owner, hook] : here.hooks) hook();
   std::array<epoll_event, 128> events{};
   const int timeout = here.woken.empty() ? milliseconds_until(limit) : 0;
-  const int count =
-      epoll_pwait(here.epoll, events.data(), events.size(), timeout, here.signals);
+  const int count = epoll_pwait(here.epoll, events.data(), events.size(), timeout, here.signals);
   for (int index = 0; index < count; ++index) {
     const epoll_event& event = events[static_cast<std::size_t>(index)];
     // One callback may have destroyed the watch of another event of this round.
@@ -153,6 +153,7 @@ void offload(const std::function<void()>& work) {
   if (ready < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
   bool done = false;
   std::exception_ptr thrown;
+  ++state().offloaded;
   {
     Watch watch(ready, EPOLLIN, [&](std::uint32_t) {
       std::uint64_t count = 0;
@@ -172,9 +173,12 @@ void offload(const std::function<void()>& work) {
     wait_until([&] { return done; });
     thread.join();
   }
+  --state().offloaded;
   ::close(ready);
   if (thrown) std::rethrow_exception(thrown);
 }
+
+std::size_t offloaded() { return state().offloaded; }
 
 void set_signal_mask(const void* signal_set) {
   state().signals = static_cast<const sigset_t*>(signal_set);

@@ -75,6 +75,9 @@ void wait_until(const std::function<bool()>& done);
 // takes a core for long; in plain CGI just here. Throws what `work` throws.
 void offload(const std::function<void()>& work);
 
+// How many threads work for the process now.
+std::size_t offloaded();
+
 // Lets signals through while waiting for events, as ppoll(2) does. nullptr: as they are.
 void set_signal_mask(const void* signal_set);
 

@@ -14,7 +14,7 @@ namespace password {
 struct Busy : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-inline constexpr std::size_t kMaxWaiting = 32;
+inline constexpr std::size_t kMaxWaiting = 64;
 
 // A new salt and the hash of `password` (UTF-8). Throws crypto::Error, Busy.
 std::string hash(std::string_view password);

@@ -334,7 +334,8 @@ class Dispatcher {
     constexpr std::size_t kShown = 128;
     std::string path = request.target().path.substr(0, kShown);
     if (request.path_parameters_.empty())
-      return request.family() == Family::auth && !request.is_matched_ ? settings_.auth_path + "/*" : path;
+      return request.family() == Family::auth && !request.is_matched_ ? settings_.auth_path + "/*"
+                                                                      : path;
     path.clear();
     for (const std::string& segment : request.target().segments) {
       std::string shown = segment;
@@ -405,8 +406,8 @@ int serve(const char* program, std::span<const Route> routes, int argc, char** a
   for (const std::string& warning : warnings)
     logging::Line(logging::Level::warn).field("route", program).field("err", warning);
 
-  db::Connection database(settings.database_url, std::string("todo ") + program,
-                          {"", settings.database_connections});
+  db::Connection database(settings.database_url, program,
+                          {settings.database_roles, settings.database_connections});
   Dispatcher dispatcher(program, routes, others, settings, database);
   return fcgi::serve(
       {settings.max_body_bytes, settings.idle_exit, settings.max_requests},

@@ -100,7 +100,8 @@ http::Error refusal(const Condition& condition, const auth::User& user, std::str
                     db::Connection& database) {
   constexpr char kExists[] = "SELECT id FROM task WHERE user_id = $1 AND id = $2::bigint";
   const bool asked = condition.one_of || condition.none_of;
-  if (!asked || database.run(kExists, {user.id, id}).rows() == 0) return http::Error::not_found();
+  if (!asked || database.run_as(user.id, kExists, {user.id, id}).rows() == 0)
+    return http::Error::not_found();
   return precondition::failed();
 }
 

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import http from 'node:http';
 import net from 'node:net';
+import path from 'node:path';
 import { test as nodeTest } from 'node:test';
 
 export const base = new URL(process.env.TODO_URL);
@@ -114,7 +115,7 @@ export function sql(text, values = {}, url = process.env.DATABASE_URL) {
     ...settings, url], { input: text, encoding: 'utf8' }).trim();
 }
 
-// Calls a program by plain CGI with other settings than the instance's. Resolves like request().
+// Calls a program (of the instance, or one with its path) by plain CGI with other settings than the instance's. Resolves like request().
 export function cgi(program, method, uri, { settings = {}, headers = {}, body } = {}) {
   const environment = {
     ...process.env, REQUEST_METHOD: method, REQUEST_URI: uri, AUTH_RATE_LIMIT: 'off', ...settings,
@@ -128,7 +129,7 @@ export function cgi(program, method, uri, { settings = {}, headers = {}, body } 
     environment.CONTENT_TYPE ??= 'application/json';
     environment.CONTENT_LENGTH = String(Buffer.byteLength(input));
   }
-  const output = execFileSync(`${process.env.TODO_BIN}/${program}`, {
+  const output = execFileSync(path.resolve(process.env.TODO_BIN, program), {
     env: environment, input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'ignore'],
   });
   const end = output.indexOf('\r\n\r\n');
