@@ -24,7 +24,7 @@ export function options(url, more = {}) {
 
 // Starts it on a free port. `send` is the harness's request() to it; `origin` what it takes for its own.
 export async function startReal(url, more = {}) {
-  const server = http.createServer();
+  const server = http.createServer({ keepAliveTimeout: 600_000 }); // a busy machine may be slow to ask again
   await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
   const { port } = server.address();
   const configuration = options(url, more);
