@@ -140,6 +140,15 @@ verify: all $(VERIFY)/node_modules/.installed
 	@source env/settings.sh && load_settings env && \
 	  BUILD=$(OUT) $(VERIFY)/todo-verify --embedded "$${STATE_DIR:-var}" $(ARGS)
 
+# What is installed: one file, for Node without any package beside it.
+$(OUT)/verify/todo-verify.mjs: $(wildcard $(VERIFY)/*.mjs $(VERIFY)/checks/*.mjs) $(VERIFY)/node_modules/.installed \
+                               $(PAGES)/node_modules/.installed
+	$(PAGES)/node_modules/.bin/esbuild $(VERIFY)/main.mjs --outfile=$@ --bundle --platform=node --format=esm \
+	  --target=node18 --external:pg-native --external:playwright-core --legal-comments=eof --log-level=warning \
+	  --banner:js="import * as bundleModule from 'node:module'; import * as bundlePath from 'node:path'; \
+	    const require = bundleModule.createRequire(import.meta.url); \
+	    const __dirname = bundlePath.dirname(require('node:url').fileURLToPath(import.meta.url));"
+
 # --- Tests ----------------------------------------------------------------------------------------
 
 tests/node_modules/.installed: $(wildcard tests/package-lock.json)
@@ -190,7 +199,7 @@ INSTALL_SETTINGS = $(foreach name,DESTDIR bindir libexecdir datadir mandir docdi
 
 .PHONY: install install-strip uninstall installcheck
 install-strip: STRIP := yes
-install install-strip: all
+install install-strip: all $(OUT)/verify/todo-verify.mjs
 	@$(INSTALL_SETTINGS) env/install stage $(OUT)
 	@$(INSTALL_SETTINGS) env/install install $(OUT)
 uninstall:
