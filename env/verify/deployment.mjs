@@ -1,7 +1,7 @@
 // The embedded deployment (env/embedded), whose parts can be stopped and come back by themselves. Must
 // not know: what is checked meanwhile.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pause } from './http.mjs';
@@ -85,6 +85,17 @@ export class Deployment {
     const pid = this.signal(name, signal);
     if (pid) await until(() => ![pid, ...below].some(isAlive), `the end of ${name}`, 40);
     return pid;
+  }
+
+  // Starts a program in its place, with other settings than the deployment's, as env/embedded starts it.
+  async startWith(name, settings) {
+    const env = { PATH: '/usr/local/bin:/usr/bin:/bin', ...Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== '')) };
+    const identity = process.getuid() === 0 ? ['-u', 'www-data', '-g', 'www-data'] : [];
+    const socket = path.join(this.folder, 'sockets', `${name}.sock`);
+    rmSync(socket, { force: true });
+    execFileSync('spawn-fcgi', ['-s', socket, '-M', '0660', '-P', path.join(this.folder, `${name}.pid`), ...identity, '--',
+      '/usr/bin/multiwatch', '-f', '1', '--', path.join(this.folder, 'bin', name)], { env, stdio: 'ignore' });
+    await until(() => this.workers(name).length > 0, `the start of ${name}`);
   }
 
   // Waits until the supervisor has started a part anew.

@@ -31,7 +31,7 @@ function once(url, method, path, { headers, payload, timeout }) {
 }
 
 // Sends one request and resolves to {status, headers, text, json, ms}.
-export async function request(url, method, path, { headers = {}, body, token, cookie, timeout = 15000, patient = true } = {}) {
+export async function request(url, method, path, { headers = {}, body, token, cookie, timeout = 30000, patient = true } = {}) {
   const all = { 'user-agent': 'todo-verify', ...headers };
   if (token !== undefined) all.authorization = `Bearer ${token}`;
   if (cookie) all.cookie = cookie;

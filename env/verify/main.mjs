@@ -28,8 +28,10 @@ function listen(context, onSecond) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
 }
 
+// What is not answered yet may still make something.
 async function settled(context) {
-  for (const end = Date.now() + 15e3; context.requests > 0 && Date.now() < end;) await pause(20);
+  if (context.stopping && context.requests > 0) console.error(`todo-verify: interrupted; waiting for ${context.requests} answers, to remove what they make`);
+  for (const end = Date.now() + 90e3; context.requests > 0 && Date.now() < end;) await pause(20);
 }
 
 async function verify(options) {
@@ -54,7 +56,7 @@ async function verify(options) {
   if (options.json) give(options.json, `${JSON.stringify(result, null, 1)}\n`);
   if (options.html) give(options.html, (await import('./report.mjs')).report(result));
   for (const problem of problems) console.error(`todo-verify: not everything that was made could be removed: ${problem}`);
-  if (context.stopping) console.error('todo-verify: interrupted; what was made has been removed');
+  if (context.stopping) console.error(problems.length > 0 ? 'todo-verify: interrupted' : 'todo-verify: interrupted; what was made has been removed');
   else shown.verdict(result);
   return { ready: READY, 'not ready': NOT_READY, 'could not run': COULD_NOT_RUN }[result.verdict];
 }

@@ -11,7 +11,7 @@ export const SCHEMA = 'todo-verify/1';
 const blocks = (done) => done !== undefined && (done.status === 'fail' || (done.status === 'skip' && done.required));
 
 async function outcomeOf(check, context, done) {
-  const reason = check.applies?.(context) ?? true;
+  const reason = await check.applies?.(context) ?? true;
   if (reason !== true) return notAsked(reason);
   if (context.options.readOnly && check.writes) return notAsked('not tried: --read-only');
   const blocked = (check.needs ?? []).map((id) => done.get(id)).find(blocks);
@@ -52,7 +52,7 @@ export function resultOf({ checks, context, started, version, complete }) {
   return {
     schema: SCHEMA, version, started: started.toISOString(), finished: new Date().toISOString(),
     target: { url: context.url.origin, frontend_url: context.frontendUrl?.origin ?? null, embedded: Boolean(context.deployment) },
-    verdict: !complete || counts.pass === 0 ? 'could not run' : good ? 'ready' : 'not ready',
+    verdict: !complete || counts.pass + counts.warn + counts.fail === 0 ? 'could not run' : good ? 'ready' : 'not ready',
     counts, checks, latencies: context.latencies(), token_acceptance: context.tokens, requirements: requirementsOf(checks),
   };
 }

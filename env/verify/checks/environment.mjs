@@ -249,19 +249,14 @@ async function runningCookies(c) {
 // The table's signing keys are sealed with the secret. One that it does not open breaks a real Better
 // Auth server for everybody who is signed in (contract better-auth-wire, section 8.5).
 async function signingKeys(c) {
-  const rows = await c.sql('SELECT id, "privateKey" FROM jwks WHERE "expiresAt" IS NULL OR "expiresAt" > now() ORDER BY "createdAt" DESC LIMIT 20');
-  if (rows.length === 0) return notAsked('the table jwks has no key in use yet: the first /token makes one');
-  const bad = [];
-  for (const row of rows) {
-    const jwk = await c.openKey(row.privateKey);
-    if (!jwk) bad.push(row.id.slice(0, 6));
-    else if (jwk.crv === 'Ed25519') c.signingKey ??= { kid: row.id, jwk };
-  }
-  if (bad.length > 0) return fail(`${bad.length} of ${rows.length} signing keys in use are not opened by the secret (ids beginning with ${bad.join(', ')})`, 'the secret was changed: give it back, or list both in BETTER_AUTH_SECRETS, or delete these rows of jwks (all access tokens of theirs end)');
-  return pass(`${rows.length} signing key${rows.length > 1 ? 's' : ''} in use, opened by the file's secret`);
+  const keys = await c.signingKeys();
+  if (keys.length === 0) return notAsked('the table jwks has no key in use yet: the first /token makes one');
+  const bad = keys.filter(({ jwk }) => !jwk).map(({ id }) => id.slice(0, 6));
+  if (bad.length > 0) return fail(`${bad.length} of ${keys.length} signing keys in use are not opened by the secret (ids beginning with ${bad.join(', ')})`, 'the secret was changed: give it back, or list both in BETTER_AUTH_SECRETS, or delete these rows of jwks (all access tokens of theirs end)');
+  return pass(`${keys.length} signing key${keys.length > 1 ? 's' : ''} in use, opened by the file's secret`);
 }
 
-export const running = () => [
+export const running = [
   {
     id: 'environment.running-secret', title: 'The running handlers use the secret of the file', requirements: ['FR-001', 'FR-003', 'FR-005', 'FR-007', 'SC-005'], needs: ['handlers.web-server'],
     did: 'sent each task program a token signed with the file\'s secret, and one signed with another', run: runningSecret,

@@ -56,10 +56,11 @@ async function routeList(c) {
 }
 
 // What is wrong with the answer to one request; undefined if nothing is.
-function faultOf({ route, method }, answer) {
+function faultOf({ route, method }, answer, databaseIsThere) {
   if (isReady(route) && (answer.status === 404 || answer.json?.checks)) return undefined; // shown to this machine only
   if (!byHandler(answer)) return { dead: true, saw: `${describe(answer)} from the web server` };
-  if (answer.status === 503) return { busy: true, saw: describe(answer) };
+  // fallback speaks for a program that does not; a task route needs no database to ask for a token.
+  if (answer.status === 503) return { [isTask(route) || databaseIsThere ? 'dead' : 'busy']: true, saw: describe(answer) };
   if (isFallback(route, answer)) return { unrouted: true, saw: `${describe(answer)} from fallback` };
   const wanted = isTask(route) ? [401] : (WANTED[`${method} ${route.pattern}`] ?? (isAuth(route) ? undefined : [200]));
   if (wanted ? wanted.includes(answer.status) : answer.status < 500) {
@@ -88,7 +89,7 @@ async function alive(c, program, routes) {
     // The first request for the keys makes one.
     if (c.options.readOnly && one.route.pattern === '{auth}/jwks') return;
     const answer = await c.http(one.method, one.path, { body: ['GET', 'HEAD', 'DELETE'].includes(one.method) ? undefined : {} });
-    const fault = faultOf(one, answer);
+    const fault = faultOf(one, answer, c.link !== undefined && !c.link.check);
     if (fault) faults.push({ ...fault, name: `${one.method} ${one.path}` });
   }));
   if (faults.some(({ busy }) => busy) && await databaseIsThere(c)) for (const fault of faults) fault.dead ||= fault.busy;
