@@ -1,7 +1,7 @@
 // Can somebody reach the tasks of somebody else? What counts are A's rows in the database, before and
 // after, read there and not through the API.
 import { describe } from '../http.mjs';
-import { end, fail, pass } from '../outcome.mjs';
+import { end, fail, pass, skip } from '../outcome.mjs';
 import { someone } from '../people.mjs';
 
 const SPELLINGS = (id) => [`/api/${id}/tasks`, `/api/users/${id}/tasks`];
@@ -10,7 +10,7 @@ const ON_LIST = [['GET', ''], ['HEAD', ''], ['POST', '', { title: 'by B' }]];
 const ON_TASK = (id) => [['GET', `/${id}`], ['HEAD', `/${id}`], ['PUT', `/${id}`, { title: 'by B', completed: true }], ['PATCH', `/${id}`, { description: 'by B' }],
   ['PATCH', `/${id}/complete`], ['PATCH', `/${id}/complete`, { completed: true }], ['POST', `/${id}/complete`], ['PUT', `/${id}/complete`], ['PATCH', `/${id}/toggle`], ['DELETE', `/${id}`]];
 
-const rowsOf = async (c, person) => JSON.stringify(await c.sql('SELECT id, user_id, title, description, completed, created_at, updated_at, xmin::text FROM task WHERE user_id = $1 ORDER BY id', [person.id]));
+const rowsOf = (c, person) => c.sql('SELECT id, user_id, title, description, completed, created_at, updated_at, xmin::text FROM task WHERE user_id = $1 ORDER BY id', [person.id]);
 
 // A with tasks, B with tasks of their own.
 async function both(c) {
@@ -20,11 +20,14 @@ async function both(c) {
     person.made = [];
     for (let n = 0; n < 3; n++) person.made.push((await person.must(201, 'POST', '', { title: `secret of ${person.user.name} ${n}`, description: 'private' })).id);
   }
-  return { a, b, before: await rowsOf(c, a) };
+  const before = await rowsOf(c, a);
+  // Without seeing the rows, "unchanged" would prove nothing.
+  if (before.length !== a.made.length) end(skip(`not tried: the file's user sees ${before.length} of A's ${a.made.length} rows (row-level security?): use the DATABASE_URL of the tables' owner`));
+  return { a, b, before: JSON.stringify(before) };
 }
 
 async function afterwards(c, a, before, what) {
-  if (await rowsOf(c, a) !== before) end(fail(`the rows of A were changed by ${what}`, 'a task program does not compare the owner: install the released programs'));
+  if (JSON.stringify(await rowsOf(c, a)) !== before) end(fail(`the rows of A were changed by ${what}`, 'a task program does not compare the owner: install the released programs'));
 }
 
 const leaks = (a, answer) => answer.text.includes(`secret of ${a.user.name}`) || a.made.some((id) => answer.json?.id === id);
