@@ -25,11 +25,15 @@ async function refused(body, status, expected = {}, headers = {}) {
   return answer;
 }
 
-test('JSON is read under every spelling of its type, and without a type if it looks like an object', async () => {
+test('JSON is read under every spelling of its type', async () => {
   for (const type of ['application/json', 'Application/JSON', 'application/json; charset=UTF-8', 'application/json;charset="utf-8"',
-    'application/merge-patch+json', 'application/json; odd=1', null]) {
+    'application/merge-patch+json', 'application/json; odd=1']) {
     assert.equal((await create('{"title":"x"}', { 'content-type': type })).status, 201, type);
   }
+});
+
+test('a body of JSON without a type is read', async () => {
+  assert.equal((await create('{"title":"x"}', { 'content-type': null })).status, 201);
 });
 
 test('another type, charset or encoding is 415 and says what is accepted', async () => {

@@ -4,15 +4,6 @@ import { symlink, writeFile } from 'node:fs/promises';
 import { assertApi, assertUntouched, freePort, makeGround, ownFolder, renderSnippets, start, userLines } from './support.mjs';
 import { edgeCases } from './edges.mjs';
 
-// In a site that is not ours alone, nginx's answers to what it refuses before it looks for a location stay
-// the site's.
-const different = [
-  'a request that the web server cannot read is answered in JSON',
-  'a refusal by the web server before it knows the path is like the others',
-  'a path of the API that leaves it by ".." is no page',
-  'a bad escape or a NUL in a path is 400',
-];
-
 let ground, snippets, port, alone;
 
 const configuration = async (at, included) => `
@@ -72,6 +63,6 @@ before(async () => {
 });
 after(() => ground.clear());
 
-test('the API tests', () => assertApi(port, different));
+test('the API tests', () => assertApi(port, 'nginx'));
 test('the other site is untouched', () => assertUntouched(port, alone));
-edgeCases('nginx', () => ({ ground, port }));
+edgeCases(() => ({ ground, port }));
