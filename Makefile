@@ -5,6 +5,7 @@
 #   make verify     is what runs ready for its users? (starts it if needed)
 #   make test       every test, on ports, a database and folders of its own
 #   make CONFIG=asan ...   the same with the address and undefined-behaviour sanitizers
+#   make fuzz       every fuzz target under libFuzzer, FUZZ_SECONDS or FUZZ_RUNS each
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -16,6 +17,11 @@ ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
   MAKEFLAGS += --jobs=$(shell nproc)
 endif
 
+# libFuzzer comes with clang.
+ifneq ($(filter fuzz,$(MAKECMDGOALS)),)
+  override CONFIG := fuzz
+  override CXX := $(filter ccache,$(CXX)) clang++-14
+endif
 CONFIG ?= release
 OUT    := build/$(CONFIG)
 
@@ -23,6 +29,8 @@ FLAGS.release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-cla
                  -fcf-protection
 FLAGS.asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
                  -fno-omit-frame-pointer
+FLAGS.fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+              -fno-omit-frame-pointer -Wno-sign-conversion -DLIBFUZZER
 ifeq ($(FLAGS.$(CONFIG)),)
   $(error CONFIG must be "release" or "asan", not "$(CONFIG)")
 endif
@@ -43,7 +51,8 @@ ROUTES   := $(OUT)/routes.tsv
 # Installed before the first rule is tried, so that a fresh machine has its compiler.
 PACKAGES_OF_GOAL := build $(if $(filter run start test verify,$(MAKECMDGOALS)),run) \
                     $(if $(filter test,$(MAKECMDGOALS)),test) $(if $(filter lint,$(MAKECMDGOALS)),lint test) \
-                    $(if $(filter bench%,$(MAKECMDGOALS)),run bench)
+                    $(if $(filter bench%,$(MAKECMDGOALS)),run bench) \
+                    $(filter fuzz,$(MAKECMDGOALS))
 ifneq ($(filter-out clean distclean uninstall installcheck stop status,$(or $(MAKECMDGOALS),all)),)
   ifneq ($(shell env/install-packages $(PACKAGES_OF_GOAL) >&2 && echo done),done)
     $(error the packages above could not be installed)
@@ -96,6 +105,40 @@ $(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(LIBRARY)
 .PHONY: unit
 unit: $(UNIT_TESTS)
 	for test in $^; do $$test --gtest_brief=1; done
+
+# --- Fuzzing --------------------------------------------------------------------------------------
+
+FUZZERS := $(patsubst tests/fuzz/%.cpp,$(OUT)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cpp))
+
+# PROGRAM(name) for each program that has a main() of requests.
+$(OUT)/generated/programs.inc: $(ROUTES)
+	@mkdir -p $(@D)
+	@{ cut -f1 $<; echo fallback; } | sort -u | sed 's/.*/PROGRAM(&)/' > $@
+
+# The handlers as parts of one program: each main() under the handler's own name.
+$(OUT)/obj/tests/fuzz/handlers.o: $(NAMES:%=$(OUT)/obj/handlers/%.o)
+	@mkdir -p $(@D)/handlers
+	@for object in $^; do name=$$(basename $$object .o); \
+	  objcopy --redefine-sym main=$${name}_main $$object $(@D)/handlers/$$name.o; done
+	@ld -r -o $@ $(patsubst $(OUT)/obj/handlers/%,$(@D)/handlers/%,$^)
+
+$(OUT)/obj/tests/fuzz/pattern_fuzz.o: $(OUT)/generated/routes.inc
+$(OUT)/obj/tests/fuzz/request_fuzz.o: $(OUT)/generated/routes.inc $(OUT)/generated/programs.inc
+$(OUT)/tests/fuzz/request_fuzz: $(OUT)/obj/tests/fuzz/handlers.o
+$(OUT)/tests/fuzz/probe: $(OUT)/obj/tests/fuzz/probe.o $(LIBRARY)
+	@$(CXX) $(LDFLAGS) $^ $(LDLIBS) -o $@
+$(OUT)/tests/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(OUT)/obj/tests/fuzz/main.o $(LIBRARY)
+	@mkdir -p $(@D)
+	@$(CXX) $(LDFLAGS) $(if $(filter fuzz,$(CONFIG)),-fsanitize=fuzzer) $(filter %.o,$^) $(LIBRARY) $(LDLIBS) -o $@
+
+$(OUT)/tests/fuzz/seeds/words.txt: tests/fuzz/seeds.mjs $(wildcard tests/vectors/*.json tests/vectors/*/*.json)
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@node $< $(@D)
+
+.PHONY: fuzzers fuzz
+fuzzers: $(FUZZERS) $(OUT)/tests/fuzz/seeds/words.txt $(if $(filter fuzz,$(CONFIG)),,$(OUT)/tests/fuzz/probe)
+fuzz: fuzzers
+	@BUILD=$(OUT) tests/fuzz/run
 
 # --- The pages ------------------------------------------------------------------------------------
 
@@ -156,7 +199,7 @@ tests/node_modules/.installed: $(wildcard tests/package-lock.json)
 	touch $@
 
 .PHONY: test
-test: all $(UNIT_TESTS) tests/node_modules/.installed $(VERIFY)/node_modules/.installed
+test: all $(UNIT_TESTS) fuzzers tests/node_modules/.installed $(VERIFY)/node_modules/.installed
 	@BUILD=$(OUT) tests/run
 
 .PHONY: check
@@ -239,11 +282,12 @@ coldstart: all
 
 # --- Checks of the sources ------------------------------------------------------------------------
 
-SOURCES := $(wildcard lib/*.cpp lib/*.h handlers/*.cpp tests/unit/*.cpp tests/unit/*.h)
+SOURCES := $(wildcard lib/*.cpp lib/*.h handlers/*.cpp tests/unit/*.cpp tests/unit/*.h tests/fuzz/*.cpp \
+                      tests/fuzz/*.h)
 SCRIPTS := env/embedded env/verify/todo-verify env/settings.sh env/install-packages env/database-url env/auth-path \
            env/install env/systemd/render env/render-snippets env/todo-fcgi \
            sql/migrate nginx/render tests/run tests/check-layers tests/figures tests/leaks .ci/run
-SCRIPTS += tests/coldstart
+SCRIPTS += tests/coldstart tests/fuzz/run
 
 .PHONY: lint check-format check-tidy check-layers check-shell
 lint: check-format check-layers check-shell check-tidy

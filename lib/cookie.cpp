@@ -38,8 +38,8 @@ std::optional<Pair> next_pair(std::string_view& rest) {
 }
 
 std::string decoded(std::string_view value) {
-  if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
-    value = value.substr(1, value.size() - 2);
+  // The reference takes the last character for the closing quote, whatever it is.
+  if (value.starts_with('"')) value = value.substr(1, value.size() < 2 ? 0 : value.size() - 2);
   if (value.find('%') != std::string_view::npos)
     if (auto plain = uri::percent_decode(value)) return std::move(*plain);
   return std::string(value);  // a bad escape stands for itself

@@ -9,6 +9,8 @@
 namespace db {
 namespace {
 
+constexpr const char* kWord = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
 bool is_libpq_parameter(std::string_view name) {
   if (name == "ssl") return true;  // libpq reads ssl=true as sslmode=require (JDBC's spelling)
   const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> options(PQconndefaults(),
@@ -40,8 +42,12 @@ std::string normalized_url(std::string_view url, std::vector<std::string>& warni
       clean += pair;
       separator = '&';
     } else if (!name.empty()) {
-      warnings.push_back("DATABASE_URL: the parameter \"" + std::string(name) +
-                         "\" is not one of PostgreSQL's and is left out");
+      // An '@' so late: the '?' may stand unescaped in the password, and this be more of it.
+      const bool is_word = name.find_first_not_of(kWord) == std::string_view::npos &&
+                           url.find('@', question) == std::string_view::npos;
+      warnings.push_back("DATABASE_URL: " +
+                         (is_word ? "the parameter \"" + std::string(name) + "\"" : "a parameter") +
+                         " is not one of PostgreSQL's and is left out");
     }
     begin = end + 1;
   }

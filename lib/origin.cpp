@@ -13,6 +13,8 @@ struct Parts {
   std::string authority;  // host and port, lower case, without user information and default port
 };
 
+bool is_web(std::string_view scheme) { return scheme == "http" || scheme == "https"; }
+
 bool is_scheme(std::string_view text) {
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   return !text.empty() && is_letter(text.front()) &&
@@ -42,17 +44,27 @@ bool is_host_and_port(std::string_view text) {
   return is_host(host) && port.size() <= 5 && std::all_of(port.begin(), port.end(), is_digit);
 }
 
+// ASCII and Latin-1 control characters, the latter in their UTF-8 form.
+bool has_control_character(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x20 || byte == 0x7F) return true;
+    if (byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0)
+      return true;
+  }
+  return false;
+}
+
 // "scheme://user@HOST:80/path" in parts. nullopt if it has no scheme and host.
 std::optional<Parts> parts_of(std::string_view url) {
   const std::size_t colon = url.find("://");
   if (colon == std::string_view::npos || !is_scheme(url.substr(0, colon))) return std::nullopt;
   // A control character would be dropped by some URL parsers and kept by others.
-  if (std::any_of(url.begin(), url.end(),
-                  [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }))
-    return std::nullopt;
+  if (has_control_character(url)) return std::nullopt;
   Parts parts{utf8::ascii_lower(url.substr(0, colon)), ""};
   std::string_view rest = url.substr(colon + 3);
-  rest = rest.substr(0, rest.find_first_of("/?#\\"));  // WHATWG URL: '\' ends a host as '/' does
+  // WHATWG URL: on the web, '\' ends a host as '/' does.
+  rest = rest.substr(0, rest.find_first_of(is_web(parts.scheme) ? "/?#\\" : "/?#"));
   if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos)
     rest.remove_prefix(at + 1);
   if (!is_host_and_port(rest)) return std::nullopt;
@@ -65,8 +77,6 @@ std::optional<Parts> parts_of(std::string_view url) {
   if (parts.authority.ends_with(':')) parts.authority.pop_back();
   return parts;
 }
-
-bool is_web(std::string_view scheme) { return scheme == "http" || scheme == "https"; }
 
 // '*' is any run of characters, '?' is one.
 bool fits(std::string_view pattern, std::string_view text) {
@@ -116,21 +126,11 @@ bool matches(std::string_view candidate, const std::optional<Parts>& parts,
   // "myapp://" is whoever holds that scheme; "https://" would be the whole web, so it is nobody.
   if (has_scheme && colon + 3 == entry.size() &&
       !is_web(utf8::ascii_lower(std::string_view(entry).substr(0, colon))))
-    return utf8::ascii_lower(candidate.substr(0, entry.size())) == utf8::ascii_lower(entry);
+    return utf8::ascii_lower(candidate.substr(0, entry.size())) == utf8::ascii_lower(entry) &&
+           (parts || candidate.substr(entry.size()).find_first_not_of('/') == candidate.npos);
   const auto wanted = parts_of(entry);
   return wanted && parts && wanted->scheme == parts->scheme &&
          wanted->authority == parts->authority;
-}
-
-// ASCII and Latin-1 control characters, the latter in their UTF-8 form.
-bool has_control_character(std::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x20 || byte == 0x7F) return true;
-    if (byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0)
-      return true;
-  }
-  return false;
 }
 
 bool is_safe_path(std::string_view url) {

