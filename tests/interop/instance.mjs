@@ -39,7 +39,7 @@ export async function migrateAsBetterAuth(url) {
 }
 
 // Our migrations, on an empty database or on what is there.
-export const migrate = (url) => run(`${root}/sql/migrate`, { env: { ...process.env, DATABASE_URL: url } });
+export const migrate = (url, more = {}) => run(`${root}/sql/migrate`, { env: { ...process.env, DATABASE_URL: url, ...more } });
 
 async function freePort() {
   const server = net.createServer();

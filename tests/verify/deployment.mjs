@@ -112,7 +112,8 @@ export class Deployment {
     deployment.embedded = embedded;
     deployment.database = embedded ? undefined : newDatabase();
     try {
-      deployment.instance = await startOurs({ ...(embedded ? {} : { DATABASE_URL: deployment.database.url }), ...settings });
+      // Its role may make no others: the programs work as who logs in.
+      deployment.instance = await startOurs({ ...(embedded ? {} : { DATABASE_URL: deployment.database.url, DATABASE_ROLES: 'off' }), ...settings });
       deployment.run = runFolder(deployment.instance.state);
       deployment.settings = await settingsOf(deployment.instance.state);
     } catch (error) {

@@ -34,7 +34,7 @@ sabotage('a handler runs on another database', RUNNING, { 'environment.running-d
   d.sql(`CREATE DATABASE ${name} OWNER ${d.database.name}`);
   try {
     const DATABASE_URL = d.database.url.replace(`/${d.database.name}?`, `/${name}?`);
-    await migrate(DATABASE_URL);
+    await migrate(DATABASE_URL, { DATABASE_ROLES: 'off' });
     return await d.withProgram('task_list', { settings: { DATABASE_URL } }, run);
   } finally {
     d.sql(`DROP DATABASE ${name} WITH (FORCE)`);

@@ -82,7 +82,7 @@ async function withOtherDatabase(act) {
   d.sql(`CREATE DATABASE ${name} OWNER ${d.database.name}`);
   try {
     const otherUrl = url((parsed) => { parsed.pathname = `/${name}`; });
-    await migrate(otherUrl);
+    await migrate(otherUrl, { DATABASE_ROLES: 'off' });
     return await act(otherUrl);
   } finally {
     d.sql(`DROP DATABASE ${name} WITH (FORCE)`);

@@ -1,7 +1,6 @@
 // One journey in headless Chromium: through the pages of ours, or, beside a front end whose pages are
 // not known here, by scripts of a page on its origin, under the browser's own rules for cookies and CORS.
 import { existsSync } from 'node:fs';
-import { chromium } from 'playwright-core';
 import { fail, pass } from '../outcome.mjs';
 
 const PASSWORD = 'Verify 9 ready';
@@ -9,7 +8,11 @@ const KNOWN = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/googl
 const program = () => [process.env.CHROMIUM, ...KNOWN].find((file) => file && existsSync(file));
 const PATIENCE = 20000;
 
+// Not part of an installation that is one file.
+const driver = () => import('playwright-core').then(({ chromium }) => chromium, () => undefined);
+
 async function inBrowser(work) {
+  const chromium = await driver();
   const browser = await chromium.launch({
     executablePath: program(), handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false,
     args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
@@ -128,6 +131,7 @@ export const browser = [{
   id: 'browser.journey', title: 'A journey in a browser', requirements: ['FR-006', 'SC-001'], writes: true, needs: NEEDS, did: 'one journey in headless Chromium', run: journey,
   applies: async (c) => {
     if (!program()) return 'no Chromium was found (CHROMIUM=/path/to/it)';
+    if (!await driver()) return 'playwright-core is not installed beside todo-verify';
     if (c.frontendUrl) return true;
     const answer = await c.http('GET', '/signup').catch(() => undefined);
     return answer?.text.includes('<script') ? true : 'there are no pages at this address, and no --frontend-url was given';
