@@ -288,6 +288,7 @@ SCRIPTS := env/embedded env/verify/todo-verify env/settings.sh env/install-packa
            env/install env/systemd/render env/render-snippets env/todo-fcgi \
            sql/migrate nginx/render tests/run tests/check-layers tests/figures tests/leaks .ci/run
 SCRIPTS += tests/coldstart tests/fuzz/run
+SCRIPTS += env/completion.bash
 
 .PHONY: lint check-format check-tidy check-layers check-shell
 lint: check-format check-layers check-shell check-tidy

@@ -158,3 +158,34 @@ mode() { stat -c %a "$TREE$1"; }
   # systemd takes the rest of the line for the value.
   ! grep -E '^#[A-Z_]+=.*[[:space:]]#' "$file"
 }
+
+@test "the manual has no mistakes that mandoc or man finds, names the real places, and all options of the command" {
+  make_goal install DESTDIR="$TREE" prefix=/opt/todo PROGRAM_PREFIX=my-
+  pages=$(find "$TREE/opt/todo/share/man" -type f)
+  [ "$(wc -l <<<"$pages")" -eq "$(ls "$TODO_ROOT"/env/man | wc -l)" ]
+  for page in $pages; do
+    run mandoc -T lint -W warning "$page"
+    [ -z "$output" ]
+    [ -z "$(MANWIDTH=100 man --warnings --local-file "$page" 2>&1 >/dev/null)" ]
+  done
+  grep -q /opt/todo/etc/todo-fcgi/env "$TREE/opt/todo/share/man/man8/todo-fcgi.8"
+  page=$(man --local-file "$TREE/opt/todo/share/man/man1/my-todo-fcgi.1" | tr -s ' \n' ' ')
+  for word in $("$TODO_ROOT/env/todo-fcgi" help | grep -oE '(--[a-z]+|^  [a-z]+)' | sort -u); do
+    [[ $page == *"$word"* ]] || { echo "$word is not in the manual"; false; }
+  done
+}
+
+@test "bash completes commands, verbs and options" {
+  completed() {
+    bash -c 'source "$1"; COMP_WORDS=("${@:2}"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _todo_fcgi; echo "${COMPREPLY[*]}"' - \
+      "$TODO_ROOT/env/completion.bash" "$@"
+  }
+  [ "$(completed todo-fcgi m)" = 'migrate maintenance' ]
+  [ "$(completed todo-fcgi user re)" = reset-password ]
+  [ "$(completed todo-fcgi --env x key '')" = 'list rotate' ]
+  [ "$(completed todo-fcgi user add a@b.co --v)" = --verified ]
+  # Every command that there is.
+  for command in $("$TODO_ROOT/env/todo-fcgi" help | sed -nE 's/^  ([a-z]+).*/\1/p' | sort -u); do
+    [[ " $(completed todo-fcgi '') " == *" $command "* ]]
+  done
+}
