@@ -1,6 +1,7 @@
 // Removes what has expired: sessions, verifications, rate limits, keys that are no longer
-// published. No route: a program for a timer, which does its work once and says what it removed.
-// Safe at any time, also twice at once. Contract: better-auth-wire, sections 3.2, 7, 8.3 and 8.6.
+// published, and keys of repeated requests. No route: a program for a timer, which does its work
+// once and says what it removed. Safe at any time, also twice at once. Contract: better-auth-wire,
+// sections 3.2, 7, 8.3 and 8.6; tasks-api, section 9.
 #include <cstdlib>
 #include <iostream>
 
@@ -29,6 +30,9 @@ constexpr Chore kChores[] = {
      " SELECT count(*) FROM gone"},
     {"keys",
      "WITH gone AS (DELETE FROM jwks WHERE \"expiresAt\" + interval '31 days' < now()"
+     " RETURNING 1) SELECT count(*) FROM gone"},
+    {"repeats",
+     "WITH gone AS (DELETE FROM todo_idempotency WHERE created_at < now() - interval '24 hours'"
      " RETURNING 1) SELECT count(*) FROM gone"},
 };
 

@@ -11,6 +11,7 @@ INSERT INTO todo_grant VALUES
   ('task_list',      'task', 'SELECT'),
   ('task_get',       'task', 'SELECT'),
   ('task_create',    'task', 'SELECT, INSERT (user_id, title, description)'),
+  ('task_create',    'todo_idempotency', 'SELECT, INSERT'),
   ('task_update',    'task', 'SELECT, UPDATE (title, description, completed, updated_at)'),
   ('task_complete',  'task', 'SELECT, UPDATE (completed, updated_at)'),
   ('task_delete',    'task', 'SELECT, DELETE'),
@@ -58,7 +59,8 @@ INSERT INTO todo_grant VALUES
 
   -- Programs without routes.
   ('mailer',         'todo_mail', 'SELECT, UPDATE (attempts, next_try), DELETE'),
-  ('maintenance',    'session verification rateLimit jwks', 'SELECT, DELETE');
+  ('maintenance',    'session verification rateLimit jwks', 'SELECT, DELETE'),
+  ('maintenance',    'todo_idempotency', 'SELECT (created_at), DELETE');
 
 DO $grants$
 DECLARE

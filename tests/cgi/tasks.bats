@@ -127,3 +127,20 @@ setup() { as_user; }
   HTTP_IF_MATCH=$tag call task_delete DELETE "/api/tasks/$id"
   [ "$status" = 412 ]
 }
+
+@test "a creation that is sent again under its key gives the first answer again" {
+  export HTTP_IDEMPOTENCY_KEY=$RANDOM-$RANDOM
+  call task_create POST /api/tasks '{"title":"once"}'
+  [ "$status" = 201 ]
+  [[ $headers != *Idempotent-Replayed* ]]
+  first=$body
+  call task_create POST /api/tasks '{"title":"once"}'
+  [ "$status" = 201 ]
+  [[ $headers == *'Idempotent-Replayed: true'* ]]
+  [ "$body" = "$first" ]
+  call task_create POST /api/tasks '{"title":"twice"}'
+  [ "$status" = 422 ]
+  [ "$(field .details.field)" = Idempotency-Key ]
+  HTTP_IDEMPOTENCY_KEY=' ' call task_create POST /api/tasks '{"title":"once"}'
+  [ "$status" = 422 ]
+}

@@ -130,7 +130,7 @@ export function cgi(program, method, uri, { settings = {}, headers = {}, body } 
     environment.CONTENT_LENGTH = String(Buffer.byteLength(input));
   }
   const output = execFileSync(path.resolve(process.env.TODO_BIN, program), {
-    env: environment, input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'ignore'],
+    env: environment, input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'ignore'], maxBuffer: 2 ** 28,
   });
   const end = output.indexOf('\r\n\r\n');
   const lines = output.slice(0, end).split('\r\n').map((line) => line.split(/: (.*)/s));

@@ -16,7 +16,7 @@ const sessions = { user: 'S', session: 'SDU(expiresAt updatedAt)' };
 const expected = {
   task_list: { task: 'S', ...keys },
   task_get: { task: 'S', ...keys },
-  task_create: { task: 'SI(user_id title description)', ...keys },
+  task_create: { task: 'SI(user_id title description)', todo_idempotency: 'SI', ...keys },
   task_update: { task: 'SU(title description completed updated_at)', ...keys },
   task_complete: { task: 'SU(completed updated_at)', ...keys },
   task_delete: { task: 'SD', ...keys },
@@ -36,7 +36,7 @@ const expected = {
   fallback: counted,
   health: counted,
   mailer: { todo_mail: 'SDU(attempts next_try)' },
-  maintenance: { session: 'SD', verification: 'SD', rateLimit: 'SD', jwks: 'SD' },
+  maintenance: { session: 'SD', verification: 'SD', rateLimit: 'SD', jwks: 'SD', todo_idempotency: 'DS(created_at)' },
 };
 const names = { S: 'SELECT', I: 'INSERT', U: 'UPDATE', D: 'DELETE' };
 

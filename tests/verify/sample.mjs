@@ -25,7 +25,7 @@ const CHECKS = [
   ['environment.same-database', 'Both files lead to one database', 'wrote a value through the one URL and read it through the other', 'the value arrived, in both directions'],
   ['environment.running-secret', 'The running handlers use the secret of the file', 'sent a token signed with it, and one signed with another', '200 and 401'],
   ['environment.running-database', 'The running handlers use the database of the file', 'created a task and read its row through the URL of the file', 'the row is there'],
-  ['database.migrations', 'Every migration is applied, and none was changed', 'compared todo_migration with the files', '0001_auth, 0002_task, 0003_limits_and_mail'],
+  ['database.migrations', 'Every migration is applied, and none was changed', 'compared todo_migration with the files', '0001_auth, 0002_task, 0003_limits_and_mail, 0004_idempotency'],
   ['database.encryption', 'Connections are encrypted', 'asked pg_stat_ssl', 'a Unix socket: nothing crosses a network'],
   ['database.clock', 'The clocks agree', 'compared now() with this machine', '0.01 s apart'],
   ['handlers.task_list', 'task_list answers', 'GET /api/tasks', '200, and 405 to POST /api/tasks/1'],

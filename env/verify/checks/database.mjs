@@ -156,6 +156,7 @@ const OURS = {
   task: [['id', 'bigint'], ['user_id', 'text'], ['title', 'text'], ['description', 'text'], ['completed', 'boolean'], ['created_at', TS], ['updated_at', TS]],
   rateLimit: [['id', 'text'], ['key', 'text'], ['count', 'integer'], ['lastRequest', 'bigint']],
   todo_mail: [['id', 'bigint'], ['template', 'text'], ['recipient', 'text'], ['name', 'text'], ['link', 'text'], ['attempts', 'integer'], ['next_try', TS]],
+  todo_idempotency: [['user_id', 'text'], ['key', 'text'], ['request', 'bytea'], ['task_id', 'bigint'], ['created_at', TS]],
 };
 // Contract better-auth-wire, section 8.1; a real Better Auth server looks at the same at its start.
 const BETTER_AUTH = {
@@ -230,7 +231,7 @@ async function betterAuthSchema(c) {
 
 // --- Rights ---------------------------------------------------------------------------------------
 
-const RIGHTS = { task: 'SELECT,INSERT,UPDATE,DELETE', user: 'SELECT,INSERT,UPDATE,DELETE', session: 'SELECT,INSERT,UPDATE,DELETE', account: 'SELECT,INSERT,UPDATE,DELETE', verification: 'SELECT,INSERT,DELETE', jwks: 'SELECT,INSERT', rateLimit: 'SELECT,INSERT,UPDATE', todo_mail: 'INSERT' };
+const RIGHTS = { task: 'SELECT,INSERT,UPDATE,DELETE', user: 'SELECT,INSERT,UPDATE,DELETE', session: 'SELECT,INSERT,UPDATE,DELETE', account: 'SELECT,INSERT,UPDATE,DELETE', verification: 'SELECT,INSERT,DELETE', jwks: 'SELECT,INSERT', rateLimit: 'SELECT,INSERT,UPDATE', todo_mail: 'INSERT', todo_idempotency: 'SELECT,INSERT,DELETE' };
 
 async function privileges(c) {
   const lacking = [];
