@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { Instance, build, cores, cpuTime, here, load, median, quick, results, root, rounds, seconds, settled } from './instance.mjs';
+import { Instance, build, cores, here, load, median, quick, results, root, rounds, seconds, settled } from './instance.mjs';
 import { assertSameAnswers, loadAccounts, operations, pgbenchScript, signIn, tasksPerUser, users } from './operations.mjs';
 import { printReport, writeFiles } from './report.mjs';
 
@@ -67,15 +67,6 @@ function add(series, result) {
   for (const [part, time] of Object.entries(result.cpu ?? {})) series.cpu[part].push(time / result.requests);
 }
 
-// One round of wrk, with the CPU time that each part of the service spent in it.
-async function measured(instance, host, file, program, options) {
-  const parts = { nginx: instance.pid('nginx'), program, postgres: instance.pid('postgres') };
-  const now = () => Object.entries(parts).filter(([, pid]) => pid).map(([part, pid]) => [part, cpuTime(pid)]);
-  const before = Object.fromEntries(now());
-  const result = await instance.wrk(host, file, options);
-  return { ...result, cpu: Object.fromEntries(now().map(([part, time]) => [part, time - before[part]])) };
-}
-
 // Its time begins before its connections are made; on a busy machine there may be nothing left of it.
 async function pgbench(instance, script, time = seconds + 1) {
   const { stdout, stderr } = await run('pgbench', ['-n', '-M', 'prepared', '-c', String(connections), '-j', '2', '-T', String(time), '-f', script],
@@ -103,7 +94,7 @@ async function measureOperations(instance, files, hosts, pids) {
   for (const name of chosen) {
     const { program, tidy } = operations[name];
     const subjects = Object.fromEntries(hosts.map((host) => [host,
-      (options) => measured(instance, host, files[name], host === 'ours' ? instance.pid(program) : pids[host], options)]));
+      (options) => instance.measured(host, files[name], host === 'ours' ? instance.pid(program) : pids[host], options)]));
     subjects.pgbench = () => pgbench(instance, `${instance.folder}/${name}.sql`);
     result[name] = Object.fromEntries(Object.keys(subjects).map((subject) => [subject, newSeries()]));
     say(`${name}: warm-up`);
@@ -125,9 +116,9 @@ async function measureLimits(instance, pids) {
   const result = { constant: newSeries(), noop: newSeries(), library: newSeries() };
   for (let round = 0; round < rounds; round += 1) {
     say(`limits: round ${round + 1} of ${rounds}`);
-    add(result.constant, await measured(instance, 'constant', get));
-    add(result.noop, await measured(instance, 'noop', get, pids.noop));
-    add(result.library, await measured(instance, 'ours', get, instance.pid('health')));
+    add(result.constant, await instance.measured('constant', get));
+    add(result.noop, await instance.measured('noop', get, pids.noop));
+    add(result.library, await instance.measured('ours', get, instance.pid('health')));
   }
   return result;
 }
@@ -138,7 +129,7 @@ async function measureSignIn(instance, file) {
     say(`sign-in: round ${round + 1} of ${rounds}`);
     const turns = [
       async () => {
-        add(result.ours, await measured(instance, 'ours', file, instance.pid('signin')));
+        add(result.ours, await instance.measured('ours', file, instance.pid('signin')));
         await settled(instance.pid('signin'));
       },
       async () => add(result.scrypt, await rawHashes(seconds)),

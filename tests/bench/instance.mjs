@@ -207,6 +207,15 @@ export class Instance {
     const result = JSON.parse(stdout.trim().split('\n').at(-1));
     return { ...result, rate: result.requests / result.duration * 1e6, errors: result.refused + result.broken };
   }
+
+  // The same, and the CPU time in microseconds that each part of the service spent in it.
+  async measured(host, file, program, options) {
+    const parts = Object.entries({ nginx: this.pid('nginx'), program, postgres: this.pid('postgres') }).filter(([, pid]) => pid);
+    const times = () => parts.map(([, pid]) => cpuTime(pid));
+    const before = times();
+    const result = await this.wrk(host, file, options);
+    return { ...result, cpu: Object.fromEntries(times().map((time, i) => [parts[i][0], time - before[i]])) };
+  }
 }
 
 // --- Data -----------------------------------------------------------------------------------------

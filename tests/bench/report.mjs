@@ -17,7 +17,7 @@ const throughputs = [
 const slowest = { list: 0.4, get: 0.4, create: 0.5, toggle: 0.5 }; // p99 / p99 of Fastify
 
 // The ratios that the run can tell: {name, operation, value, target, reached}.
-export function ratiosOf(result) {
+function ratiosOf(result) {
   const ratios = [];
   const add = (name, operation, value, sign, limit) => {
     if (!Number.isFinite(value)) return;
@@ -52,7 +52,7 @@ const labels = {
   noop: 'nginx, handler that does nothing', library: 'nginx, our health handler', scrypt: 'raw scrypt',
 };
 const label = (name) => labels[name] ?? name;
-const number = (value) => (value === undefined || value === null || Number.isNaN(value) ? ''
+export const number = (value) => (value === undefined || value === null || Number.isNaN(value) ? ''
   : value >= 100 ? String(Math.round(value)) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
 const ms = (microseconds) => number(microseconds / 1000);
 const middle = (values) => (values?.length ? median(values) : undefined);
@@ -66,7 +66,7 @@ function rowOf(name, { rate, p50, p99, errors, cpu }, ours) {
 
 const seriesHead = ['', 'requests/s', 'least … most', 'ours / it', 'p50, ms', 'p99, ms', 'CPU µs: nginx', 'program', 'PostgreSQL', 'errors'];
 
-export function tablesOf(result) {
+function tablesOf(result) {
   const tables = [{
     title: 'Ratios', head: ['', 'operation', 'ratio', 'target', ''],
     rows: ratiosOf(result).map(({ name, operation, value, target, reached }) => [name, operation, number(value), target, reached ? 'reached' : 'not reached']),
@@ -110,13 +110,13 @@ export function tablesOf(result) {
   return tables;
 }
 
-export function textTable({ title, head, rows }) {
+function textTable({ title, head, rows }) {
   const widths = head.map((cell, i) => Math.max(...[head, ...rows].map((row) => row[i].length)));
   const line = (row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ').trimEnd();
   return [title, line(head), ...rows.map(line), ''].join('\n');
 }
 
-export function markdownTable({ title, head, rows }) {
+function markdownTable({ title, head, rows }) {
   const line = (row) => `| ${row.join(' | ')} |`;
   return [`## ${title}`, '', line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line), ''].join('\n');
 }
@@ -137,7 +137,14 @@ export function writeFiles(result, folder) {
   fs.writeFileSync(path.join(folder, 'result.svg'), plot(withRatios, label));
 }
 
-// Every folder's own last run, as far as there is one: the others are run apart, as they take long.
+// Tables of a run of another kind: printed, and kept for publishing.
+export function writeTables(name, tables) {
+  fs.mkdirSync(results, { recursive: true });
+  fs.writeFileSync(path.join(results, name), `${JSON.stringify({ date: new Date().toISOString(), tables }, null, 1)}\n`);
+  for (const table of tables) console.log(textTable(table));
+}
+
+// The last run of each kind, as far as there is one.
 function publish() {
   const read = (name) => {
     const file = path.join(results, name);
