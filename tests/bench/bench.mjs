@@ -20,10 +20,12 @@ const say = (text) => process.stderr.write(`bench: ${text}\n`);
 
 // --- What stands behind nginx -----------------------------------------------------------------------
 
+const rolesOff = 'roles-off';
 const constant = '{"id":1,"title":"A task of the usual length","description":"What there is to say about it","completed":false,'
   + '"user_id":"1000000000000000001","created_at":"2026-01-01T00:00:00.000Z","updated_at":"2026-01-01T00:00:00.000Z"}';
 
-// Starts everything besides our own programs; resolves to the process ids of the subjects.
+// Starts everything besides the instance's own programs; resolves to the process ids. `rolesOff` are our
+// programs once more, without a role for each and so without row-level security.
 async function startOthers(instance) {
   const sockets = `${instance.folder}/sockets`;
   fs.mkdirSync(sockets);
@@ -40,6 +42,12 @@ async function startOthers(instance) {
   const fcgi = (name, command, environment) => instance.spawn('spawn-fcgi', ['-n', '-s', `${sockets}/${name}.sock`, '-M', '0666', '--', ...command], environment);
   pids.noop = fcgi('noop', [`${build}/bench/noop`], {});
   fcgi('fcgiwrap', ['/usr/sbin/fcgiwrap', '-c', String(cores)], instance.settings);
+  for (const { program } of Object.values(operations)) {
+    pids[program] = fcgi(`off-${program}`, ['/usr/bin/env', 'multiwatch', '-f', instance.settings.WORKERS, '--', `${instance.run}/bin/${program}`],
+      { ...instance.settings, DATABASE_ROLES: 'off' });
+    upstreams.push(`upstream off_${program} { server unix:SOCKETS/off-${program}.sock; keepalive 64; keepalive_time 2s; keepalive_timeout 2s; }`);
+  }
+  servers[rolesOff] = `include ${instance.run}/conf/todo-fcgi-params.conf; location / { fastcgi_pass off_$todo_program; }`;
   for (const folder of subjectFolders) {
     const name = path.basename(folder);
     const socket = `${sockets}/${name}.sock`;
@@ -93,8 +101,8 @@ async function measureOperations(instance, files, hosts, pids) {
   const result = {};
   for (const name of chosen) {
     const { program, tidy } = operations[name];
-    const subjects = Object.fromEntries(hosts.map((host) => [host,
-      (options) => instance.measured(host, files[name], host === 'ours' ? instance.pid(program) : pids[host], options)]));
+    const pidOf = (host) => ({ ours: instance.pid(program), [rolesOff]: pids[program] }[host] ?? pids[host]);
+    const subjects = Object.fromEntries(hosts.map((host) => [host, (options) => instance.measured(host, files[name], pidOf(host), options)]));
     subjects.pgbench = () => pgbench(instance, `${instance.folder}/${name}.sql`);
     result[name] = Object.fromEntries(Object.keys(subjects).map((subject) => [subject, newSeries()]));
     say(`${name}: warm-up`);
@@ -224,7 +232,7 @@ try {
   await load(instance, users, tasksPerUser);
   await loadAccounts(instance, storedHash());
   const pids = await startOthers(instance);
-  const hosts = ['ours', ...subjectFolders.map((folder) => path.basename(folder))];
+  const hosts = ['ours', rolesOff, ...subjectFolders.map((folder) => path.basename(folder))];
   await assertSameAnswers(instance, hosts);
   say(`the same answers from ${hosts.join(', ')}`);
 
@@ -236,7 +244,7 @@ try {
   result.connections = await connectionsOf(instance);
   result.limits = await measureLimits(instance, pids);
   if (only.includes('signin')) result.signIn = await measureSignIn(instance, files.signin);
-  if (only.includes('curve')) result.curve = await measureCurve(instance, files, hosts, result.operations);
+  if (only.includes('curve')) result.curve = await measureCurve(instance, files, hosts.filter((host) => host !== rolesOff), result.operations);
   if (only.includes('storm')) result.storm = await measureStorm(instance, files);
   if (only.includes('rest')) result.plainCgi = await measurePlainCgi(instance, files);
 } finally {

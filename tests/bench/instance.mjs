@@ -23,7 +23,7 @@ const run = promisify(execFile);
 // --- Options --------------------------------------------------------------------------------------
 
 export const quick = process.env.QUICK === '1';
-export const seconds = Number(process.env.SECONDS ?? (quick ? 1 : 4));
+export const seconds = Number(process.env.SECONDS ?? (quick ? 1 : 3));
 export const rounds = Number(process.env.ROUNDS ?? (quick ? 2 : 5));
 
 // --- Processes ------------------------------------------------------------------------------------
@@ -162,11 +162,13 @@ export class Instance {
     const blocks = Object.entries(servers).map(([name, content]) => `server {\nlisten 127.0.0.1:${this.port};\nserver_name ${name};\n${content}\n}\n`);
     const file = `${this.run}/conf/nginx.conf`;
     fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace(/\}\s*$/, `server_names_hash_bucket_size 128;\n${upstreams}\n${blocks.join('')}}\n`));
-    process.kill(this.pid('nginx'), 'SIGHUP');
+    const [nginx, ...before] = descendants(this.pid('nginx'));
+    process.kill(nginx, 'SIGHUP');
+    await until('nginx has new workers only', () => !descendants(nginx).some((pid) => before.includes(pid)));
     for (const name of Object.keys(servers)) {
       await until(`nginx and ${name} answer`, async () => {
-        const answer = await this.request(name, 'GET', '/-/bench-is-here').catch(() => undefined);
-        return answer && answer.status !== 502;
+        const answer = await this.request(name, 'GET', '/api/nobody/tasks').catch(() => undefined);
+        return answer && answer.status < 500;
       });
     }
   }

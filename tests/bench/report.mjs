@@ -48,7 +48,7 @@ function ratiosOf(result) {
 // --- Tables -----------------------------------------------------------------------------------------
 
 const labels = {
-  ours: 'ours', fastapi: 'FastAPI + asyncpg', fastify: 'Fastify + pg', pgbench: 'pgbench -M prepared', constant: 'nginx, constant answer',
+  ours: 'ours', 'roles-off': 'ours, DATABASE_ROLES=off', fastapi: 'FastAPI + asyncpg', fastify: 'Fastify + pg', pgbench: 'pgbench -M prepared', constant: 'nginx, constant answer',
   noop: 'nginx, handler that does nothing', library: 'nginx, our health handler', scrypt: 'raw scrypt',
 };
 const label = (name) => labels[name] ?? name;
