@@ -49,8 +49,8 @@ ROUTED   := $(filter-out $(OUT)/handlers/fallback,$(PROGRAMS))
 ROUTES   := $(OUT)/routes.tsv
 
 # Installed before the first rule is tried, so that a fresh machine has its compiler.
-PACKAGES_OF_GOAL := build $(if $(filter run start test verify,$(MAKECMDGOALS)),run) \
-                    $(if $(filter test,$(MAKECMDGOALS)),test) $(if $(filter lint,$(MAKECMDGOALS)),lint test) \
+PACKAGES_OF_GOAL := build $(if $(filter run start test verify lighthouse,$(MAKECMDGOALS)),run) \
+                    $(if $(filter test lighthouse,$(MAKECMDGOALS)),test) $(if $(filter lint,$(MAKECMDGOALS)),lint test) \
                     $(if $(filter bench%,$(MAKECMDGOALS)),run bench) \
                     $(filter fuzz,$(MAKECMDGOALS))
 ifneq ($(filter-out clean distclean uninstall installcheck stop status,$(or $(MAKECMDGOALS),all)),)
@@ -259,12 +259,12 @@ $(OUT)/bench/%: $(OUT)/obj/tests/bench/%.o
 
 $(OUT)/bench/noop: LDLIBS := -lfcgi -pthread
 
-tests/bench/node_modules/.installed: tests/bench/package-lock.json
+tests/%/node_modules/.installed: tests/%/package-lock.json
 	cd $(@D)/.. && npm ci --silent --no-progress
 	touch $@
 
 # tests/bench/README.md says what each of them measures.
-.PHONY: bench bench-growth bench-instructions bench-publish bench-signin figures coldstart
+.PHONY: bench bench-growth bench-instructions bench-publish bench-signin figures coldstart lighthouse
 bench: all $(OUT)/bench/raw_scrypt $(OUT)/bench/noop tests/bench/node_modules/.installed
 	@BUILD=$(OUT) node tests/bench/bench.mjs
 bench-growth: all
@@ -279,6 +279,8 @@ figures: all
 	@BUILD=$(OUT) tests/figures
 coldstart: all
 	@BUILD=$(OUT) tests/coldstart
+lighthouse: all tests/lighthouse/node_modules/.installed
+	@BUILD=$(OUT) node tests/lighthouse/lighthouse.mjs
 
 # --- Checks of the sources ------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@ import { effect, untracked } from '@preact/signals'
 import { render } from 'preact'
 import { App } from './app'
 import { person } from './core/auth'
+import { whenIdle } from './core/idle'
 import { ready } from './core/i18n'
 import * as list from './core/list'
 import { loadMore } from './ui/more'
@@ -16,5 +17,4 @@ effect(() => {
 
 void ready.then(() => render(<App />, document.getElementById('app')!))
 // The rest comes when the first view is done.
-const whenIdle = window.requestIdleCallback ?? ((act: () => void) => setTimeout(act, 500))
 addEventListener('load', () => setTimeout(() => whenIdle(() => void loadMore()), 1000))

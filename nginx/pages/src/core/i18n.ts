@@ -58,6 +58,14 @@ function locale(): string {
   return navigator.languages.find((one) => one.slice(0, 2).toLowerCase() === tag) ?? tag
 }
 
+// Making a formatter costs more than a hundred uses of it, so each is made once for a locale.
+const made = new Map<string, unknown>()
+function formatter<T, O>(Kind: new (locale: string, options?: O) => T, options?: O, tag = locale()): T {
+  const key = `${Kind.name} ${tag} ${JSON.stringify(options)}`
+  if (!made.has(key)) made.set(key, new Kind(tag, options))
+  return made.get(key) as T
+}
+
 export function t(key: Key, params?: Params): string {
   return fill(messages.value[key], params)
 }
@@ -71,7 +79,7 @@ export function maybe(key: string): string | undefined {
 function fill(message: Message, params: Params = {}): string {
   let words = message as string
   if (typeof message !== 'string') {
-    const form = new Intl.PluralRules(language.value).select(Number(params.n))
+    const form = formatter(Intl.PluralRules, {}, language.value).select(Number(params.n))
     words = message[form] ?? message.other
   }
   return words.replace(/\{(\w+)\}/g, (_, name) => {
@@ -80,10 +88,10 @@ function fill(message: Message, params: Params = {}): string {
   })
 }
 
-export const number = (value: number) => new Intl.NumberFormat(locale()).format(value)
+export const number = (value: number) => formatter(Intl.NumberFormat).format(value)
 
 export const fullDate = (iso: string | Date) =>
-  new Intl.DateTimeFormat(locale(), { dateStyle: 'full', timeStyle: 'short' }).format(new Date(iso))
+  formatter(Intl.DateTimeFormat, { dateStyle: 'full', timeStyle: 'short' }).format(new Date(iso))
 
 const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['day', 86_400],
@@ -97,8 +105,8 @@ export function shortDate(iso: string | Date): string {
   const then = new Date(iso)
   const seconds = (Date.now() - then.getTime()) / 1000
   if (seconds > 7 * 86_400)
-    return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium' }).format(then)
-  const relative = new Intl.RelativeTimeFormat(locale(), { numeric: 'auto', style: 'long' })
+    return formatter(Intl.DateTimeFormat, { dateStyle: 'medium' }).format(then)
+  const relative = formatter(Intl.RelativeTimeFormat, { numeric: 'auto', style: 'long' })
   for (const [unit, length] of STEPS)
     if (seconds >= length) return relative.format(-Math.floor(seconds / length), unit)
   return t('date.now')

@@ -4,6 +4,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import * as actions from '../core/actions'
 import { announce } from '../core/announce'
 import { t } from '../core/i18n'
+import { whenIdle } from '../core/idle'
 import * as list from '../core/list'
 import { link } from '../core/net'
 import { go, path } from '../core/router'
@@ -15,6 +16,9 @@ import { Alert, Later } from '../ui/parts'
 import { Row, asking } from './row'
 import { show } from './toolbar'
 
+// Rows are drawn in small portions at first, so that a slow phone can react in between; further ones
+// when the reader comes near.
+const PORTION = 25
 const STEP = 100
 
 // The row that Tab leads to; arrow keys move it (roving tabindex).
@@ -51,11 +55,14 @@ export function focusedItem(): list.Item | undefined {
 
 export function List() {
   const items = list.shown.value
-  const [size, setSize] = useState(STEP)
+  const [size, setSize] = useState(PORTION)
   const [clearing, setClearing] = useState<list.Item[] | null>(null)
   const end = useRef<HTMLDivElement>(null)
   const { status, search, sort } = list.view.value
-  useEffect(() => setSize(STEP), [status, search, sort])
+  useEffect(() => setSize((now) => Math.min(now, STEP)), [status, search, sort])
+  useEffect(() => {
+    if (size < STEP && size < items.length) whenIdle(() => setSize((now) => now + PORTION))
+  }, [size, items.length])
 
   const hasMore = size < items.length || list.hasMore.value
   const isFirst = !list.known.value
