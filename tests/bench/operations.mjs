@@ -23,26 +23,26 @@ export const operations = {
   list: {
     program: 'task_list',
     requests: (token) => everyUser.map((n) => ['GET', `/api/${userId(n)}/tasks`, token(userId(n)), '']),
-    statement: /SELECT id, [a-z_, ]* FROM task WHERE user_id = \$1 ORDER BY created_at DESC, id DESC\0/,
+    statement: /(?<=\0)SELECT id, [a-z_, ]* FROM task WHERE user_id = \$1 ORDER BY created_at DESC, id DESC\0/g,
     variables: oneUser(1), values: [':user'],
   },
   get: {
     program: 'task_get',
     requests: (token) => everyTask.map((id) => ['GET', `/api/${userId(ownerOf(id))}/tasks/${id}`, token(userId(ownerOf(id))), '']),
-    statement: /SELECT id, [a-z_, ]* FROM task WHERE user_id = \$1 AND id = \$2[^\0]*\0/,
+    statement: /(?<=\0)SELECT id, [a-z_, ]* FROM task WHERE user_id = \$1 AND id = \$2[^\0]*\0/g,
     variables: oneTask, values: [':user', ':id'],
   },
   create: {
     program: 'task_create',
     requests: (token) => everyUser.map((n) => ['POST', `/api/${userId(n, creators)}/tasks`, token(userId(n, creators)), newTask]),
-    statement: /INSERT INTO task [^\0]*\0/,
+    statement: /(?<=\0)INSERT INTO task [^\0]* VALUES [^\0]*\0/g,
     variables: oneUser(creators), values: [':user', "'A task of the usual length'", "'What there is to say about it'"],
     tidy: `DELETE FROM task WHERE user_id LIKE '${creators}%'; VACUUM task;`,
   },
   toggle: {
     program: 'task_complete',
     requests: (token) => everyTask.map((id) => ['PATCH', `/api/${userId(ownerOf(id))}/tasks/${id}/complete`, token(userId(ownerOf(id))), '']),
-    statement: /UPDATE task SET completed = [^\0]*\0/,
+    statement: /(?<=\0)UPDATE task SET completed = [^\0]*\0/g,
     variables: oneTask, values: [':user', ':id'],
     tidy: 'VACUUM task;',
   },
@@ -65,8 +65,8 @@ export async function loadAccounts(instance, hash) {
 
 // The script with which pgbench runs the very statement of our program.
 export function pgbenchScript({ program, statement, variables, values }) {
-  const found = statement.exec(fs.readFileSync(`${build}/handlers/${program}`, 'latin1'));
-  if (!found) throw new Error(`${program} has no statement like ${statement}`);
+  const found = fs.readFileSync(`${build}/handlers/${program}`, 'latin1').match(statement) ?? [];
+  if (found.length !== 1) throw new Error(`${program} has ${found.length} statements like ${statement}`);
   return `${variables}${found[0].slice(0, -1).replace(/\$(\d+)/g, (_, n) => values[n - 1] ?? 'NULL')};\n`;
 }
 
