@@ -40,6 +40,19 @@ long read_input(char* buffer, std::size_t size) {
   return count;
 }
 
+// A body over the limit is read and thrown away all the same: a web server whose socket is our
+// standard input would otherwise lose our answer with it (RFC 3875, section 4.2, allows either).
+void drain(unsigned long long length) {
+  constexpr unsigned long long kMost = 64 * 1024 * 1024;
+  if (isatty(STDIN_FILENO) == 1) return;
+  char buffer[16384];
+  for (unsigned long long rest = std::min(length, kMost); rest > 0;) {
+    const long count = read_input(buffer, std::min<unsigned long long>(sizeof buffer, rest));
+    if (count <= 0) return;
+    rest -= static_cast<unsigned long long>(count);
+  }
+}
+
 // Stops at CONTENT_LENGTH, because standard input may stay open (RFC 3875, section 4.2).
 void read_body(Request& request, std::size_t limit) {
   const records::Announced announced =
@@ -50,7 +63,7 @@ void read_body(Request& request, std::size_t limit) {
   }
   if (announced.known && announced.length > limit) {
     request.state = Body::too_large;
-    return;
+    return drain(announced.length);
   }
   if (!announced.known && !may_have_body(request)) return;
 
@@ -64,7 +77,7 @@ void read_body(Request& request, std::size_t limit) {
     if (request.body.size() + static_cast<std::size_t>(count) > limit) {
       request.body.clear();
       request.state = Body::too_large;
-      return;
+      return drain(~0ULL);
     }
     request.body.append(buffer, static_cast<std::size_t>(count));
   }
