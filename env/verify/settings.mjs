@@ -22,7 +22,7 @@ const PYTHON_ESCAPES = { a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t',
 // python-dotenv: quoted values may have several lines; ${NAME} and ${NAME:-default} are replaced.
 export function readAsPython(text) {
   const values = {};
-  let rest = text.replace(/\r\n|\r/g, '\n').replace(/^\ufeff/, '');
+  let rest = text.replace(/\r\n|\r/g, '\n');
   const take = (pattern) => {
     const found = pattern.exec(rest);
     if (found) rest = rest.slice(found[0].length);
@@ -30,11 +30,11 @@ export function readAsPython(text) {
   };
   const toEndOfLine = /^[^\n]*(?:\n|$)/;
   while (rest !== '') {
-    take(/^\s*/);
+    take(/^[^\S\ufeff]*/);  // a byte order mark is part of the first name, there
     if (rest === '') break;
     if (take(/^#[^\n]*(?:\n|$)/)) continue;
     take(/^export[^\S\n]+/);
-    const key = take(/^'([^']+)'/) ?? take(/^([^=#\s]+)/);
+    const key = take(/^'([^']+)'/) ?? take(/^((?:[^=#\s]|\ufeff)+)/);
     if (!key) { take(toEndOfLine); continue; }
     take(/^[^\S\n]*/);
     if (!take(/^=[^\S\n]*/)) { take(toEndOfLine); continue; }
