@@ -8,7 +8,7 @@ export function screen(stream = process.stdout, quiet = false) {
   const paint = (status, text) => (colour ? `\x1b[${COLOUR[status]}m${text}\x1b[0m` : text);
   const write = (text) => { if (!quiet) stream.write(text); };
   const clear = () => { if (live) stream.write('\r\x1b[K'); };
-  const width = () => Math.max(40, stream.columns ?? 100);
+  const width = () => Math.max(40, stream.columns || 100);
   let group;
   return {
     begin(check, done, all) {
@@ -27,7 +27,8 @@ export function screen(stream = process.stdout, quiet = false) {
       }
       const name = check.id.slice(check.group.length + 1).padEnd(24);
       const time = `${check.ms >= 1000 ? `${(check.ms / 1000).toFixed(1)} s` : `${Math.round(check.ms)} ms`}`.padStart(7);
-      const seen = check.saw.slice(0, Math.max(20, width() - 44));
+      // What is in order is told shortly, what is not in full.
+      const seen = check.status === 'pass' ? check.saw.slice(0, Math.max(20, width() - 46)) : check.saw;
       write(`  ${paint(check.status, LABEL[check.status])} ${name} ${time}  ${seen}\n`);
       if (check.fix) write(`       ${paint(check.status, '->')} ${check.fix}\n`);
     },
