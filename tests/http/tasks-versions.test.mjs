@@ -2,8 +2,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
-import { assertError, cgi, someone, sql, trusted } from './harness.mjs';
+import { assertError, base, cgi, someone, sql, trusted } from './harness.mjs';
 
 const at = (task) => `/api/tasks/${task.id}`;
 const opaque = (answer) => answer.headers.etag.replace(/^W\//, '');
@@ -301,5 +305,43 @@ test('a change that is committed late, with an older time than the list has alre
     const answer = await user.send('GET', `${user.tasks}?${query}`, { headers: { 'if-none-match': tags[number] } });
     assert.equal(answer.status, 200, query);
     assert.match(answer.text, /changed/);
+  }
+});
+
+test('the version stays the same when a web server compresses the answer on its way', async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'todo-gzip-'));
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  const probe = net.createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  fs.writeFileSync(path.join(folder, 'nginx.conf'), `daemon off; master_process off; pid ${folder}/pid; error_log stderr crit;
+    events { }
+    http {
+      access_log off;
+      client_body_temp_path ${folder}; proxy_temp_path ${folder}; fastcgi_temp_path ${folder}; uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
+      gzip on; gzip_types application/json; gzip_proxied any; gzip_min_length 1;
+      server { listen 127.0.0.1:${port}; location / { proxy_pass http://${base.host}; proxy_set_header Host $http_host; } }
+    }`);
+  const nginx = spawn('nginx', ['-p', folder, '-c', path.join(folder, 'nginx.conf')], { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` } });
+  t.after(async () => { nginx.kill(); await once(nginx, 'exit'); });
+  const user = someone();
+  const task = await user.create({ title: 'x'.repeat(200) });
+  const send = (method, where, headers, body) => user.send(method, where, { port, headers: { 'accept-encoding': 'gzip', ...headers }, body });
+  for (let tries = 0; ; ++tries) {
+    try { await send('GET', user.tasks, {}); break; } catch (failure) {
+      if (tries === 200 || nginx.exitCode !== null) throw failure;
+      await new Promise((resolve) => { setTimeout(resolve, 25); });
+    }
+  }
+  for (const where of [at(task), user.tasks]) {
+    const packed = await send('GET', where, {});
+    assert.equal(packed.headers['content-encoding'], 'gzip');
+    assert.equal(packed.headers.etag, (await user.send('GET', where)).headers.etag);
+    assert.equal((await send('GET', where, { 'if-none-match': packed.headers.etag })).status, 304);
+    if (where === user.tasks) continue;
+    assert.equal((await send('PUT', where, { 'if-match': packed.headers.etag }, {})).status, 200);
+    assert.equal((await send('PUT', where, { 'if-match': packed.headers.etag }, {})).status, 412);
   }
 });
