@@ -260,7 +260,7 @@ $(OUT)/bench/%: $(OUT)/obj/tests/bench/%.o
 $(OUT)/bench/noop: LDLIBS := -lfcgi -pthread
 
 tests/%/node_modules/.installed: tests/%/package-lock.json
-	cd $(@D)/.. && npm ci --silent --no-progress
+	cd tests/$* && npm ci --silent --no-progress
 	touch $@
 
 # tests/bench/README.md says what each of them measures.

@@ -1,6 +1,7 @@
 #include "lib/auth.h"
 
 #include <map>
+#include <unordered_map>
 
 #include "lib/crypto.h"
 #include "lib/jwt.h"
@@ -32,6 +33,9 @@ class TableKeys {
     return look_up(id);
   }
 
+  // Changes whenever the table has been read.
+  std::uint64_t generation() const { return generation_; }
+
  private:
   const crypto::VerifyKey* look_up(const std::string& id) const {
     const auto known = keys_.find(id);
@@ -50,6 +54,7 @@ class TableKeys {
     }();
     is_reading_ = false;
     keys_.clear();
+    ++generation_;
     read_at_ = Clock::now();
     for (int row = 0; row < rows.rows(); ++row) {
       const std::string id(rows.text(row, 0));
@@ -66,7 +71,37 @@ class TableKeys {
 
   std::map<std::string, crypto::VerifyKey> keys_;
   std::optional<Clock::time_point> read_at_;
+  std::uint64_t generation_ = 0;
   bool is_reading_ = false;
+};
+
+// Tokens that were found valid, so that a client's next requests cost no signature. Each is known
+// by its hash (together with the origin that its issuer was compared with), so that the table holds
+// nothing that could be used; its expiry is looked at every time. One that a table key has signed
+// is verified again whenever that table is read, which is at least once in kKeyLifetime.
+class Verified {
+ public:
+  struct Entry {
+    std::string subject;
+    double expires;
+    std::string key_id;  // "" : the shared secret
+    std::uint64_t generation;
+  };
+
+  // A copy, as others may change the table while the caller waits for the database.
+  std::optional<Entry> find(const std::string& name) const {
+    const auto known = entries_.find(name);
+    if (known == entries_.end()) return std::nullopt;
+    return known->second;
+  }
+  void add(const std::string& name, const Entry& entry) {
+    if (entries_.size() >= kMost) entries_.clear();
+    entries_.insert_or_assign(name, entry);
+  }
+
+ private:
+  static constexpr std::size_t kMost = 4096;
+  std::unordered_map<std::string, Entry> entries_;
 };
 
 // The one token of "Bearer <token>", scheme in any case; nullopt for anything else.
@@ -87,16 +122,22 @@ std::vector<std::string> or_origin(const std::vector<std::string>& configured,
   return configured.empty() ? std::vector{request.origin()} : configured;
 }
 
-std::variant<json::Value, jwt::Refused> verify(std::string_view token, const http::Request& request,
+TableKeys& table_keys() {
+  static TableKeys keys;
+  return keys;
+}
+
+std::variant<json::Value, jwt::Refused> verify(std::string_view token,
+                                               const std::optional<std::string>& key_id,
+                                               const http::Request& request,
                                                db::Connection& database) {
-  static TableKeys table_keys;
   static const crypto::VerifyKey shared =
       crypto::VerifyKey::hmac("", request.settings().secret.view());
   jwt::Policy policy{or_origin(request.settings().jwt_issuers, request),
                      or_origin(request.settings().jwt_audiences, request)};
   const auto now = std::chrono::system_clock::now();
-  if (const auto id = jwt::key_id(token)) {
-    const crypto::VerifyKey* key = table_keys.find(*id, database);
+  if (key_id) {
+    const crypto::VerifyKey* key = table_keys().find(*key_id, database);
     if (key == nullptr) return jwt::Refused::unknown_key;
     return jwt::verify(token, {key, 1}, policy, now);
   }
@@ -107,6 +148,28 @@ std::variant<json::Value, jwt::Refused> verify(std::string_view token, const htt
 // Tokens of the same secret that are no access tokens (contract 3, last but one row; RFC 8725,
 // 3.12): e-mail tokens have "email" but no "sub"; the cached session has "session".
 bool is_access_token(const json::Value& claims) { return claims.find("session") == nullptr; }
+
+// Throws 401 for a token that is not valid.
+Verified::Entry checked(std::string_view token, const http::Request& request,
+                        db::Connection& database) {
+  const auto key_id = jwt::key_id(token);
+  const auto claims = verify(token, key_id, request, database);
+  if (!std::holds_alternative<json::Value>(claims)) throw unauthorized(true);
+  const json::Value& valid = std::get<json::Value>(claims);
+  const json::Value* subject = valid.find("sub");
+  if (subject == nullptr || subject->string() == nullptr || subject->string()->empty() ||
+      subject->string()->find('\0') != std::string::npos || !is_access_token(valid))
+    throw unauthorized(true);
+  return {*subject->string(), *valid.find("exp")->number(), key_id.value_or(""),
+          table_keys().generation()};
+}
+
+// What can change about a token that was valid: the time, and the keys of the table.
+bool is_still_valid(const Verified::Entry& entry, db::Connection& database) {
+  if (entry.expires <= jwt::seconds_since_1970(std::chrono::system_clock::now())) return false;
+  return entry.key_id.empty() || (table_keys().find(entry.key_id, database) != nullptr &&
+                                  entry.generation == table_keys().generation());
+}
 
 }  // namespace
 
@@ -120,18 +183,17 @@ http::Error unauthorized(bool token_was_sent) {
 }
 
 User require_user(const http::Request& request, db::Connection& database) {
-  const std::string_view header = request.header("authorization");
-  const auto token = bearer_token(header);
+  static Verified verified;
+  const auto token = bearer_token(request.header("authorization"));
   if (!token) throw unauthorized(false);
-  const auto claims = verify(*token, request, database);
-  if (!std::holds_alternative<json::Value>(claims)) throw unauthorized(true);
-  const json::Value& valid = std::get<json::Value>(claims);
-  const json::Value* subject = valid.find("sub");
-  if (subject == nullptr || subject->string() == nullptr || subject->string()->empty() ||
-      subject->string()->find('\0') != std::string::npos || !is_access_token(valid))
-    throw unauthorized(true);
-  request.set_user(*subject->string());
-  return {*subject->string()};
+  const std::string name = crypto::sha256(std::string(*token) + '\n' + request.origin());
+  auto known = verified.find(name);
+  if (!known || !is_still_valid(*known, database)) {
+    known = checked(*token, request, database);
+    verified.add(name, *known);
+  }
+  request.set_user(known->subject);
+  return {known->subject};
 }
 
 }  // namespace auth

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -112,10 +113,6 @@ int serve_cgi(std::size_t max_body_bytes, const Handler& handler) {
 
 // --- Signals -------------------------------------------------------------------------------------
 
-volatile sig_atomic_t stop_requested = 0;
-
-void on_stop(int) { stop_requested = 1; }
-
 // Code that never comes back costs this process, not the service.
 void on_alarm(int) {
   constexpr std::string_view kLine =
@@ -132,28 +129,14 @@ void handle_signal(int number, void (*action)(int)) {
   sigaction(number, &request, nullptr);
 }
 
-constexpr int kStopSignals[] = {SIGTERM, SIGINT, SIGUSR1};
-
-// The stop signals are blocked but while we wait for events, so that no system call in between is
-// cut short by them. Returns the mask for waiting.
-sigset_t block_stop_signals() {
+// The signals that stop the process, as a descriptor: they interrupt nothing, and are noticed under
+// constant load too, which a handler is not (waiting then reports readiness at once, every time).
+int stop_signals() {
   sigset_t stops;
   sigemptyset(&stops);
-  for (const int number : kStopSignals) sigaddset(&stops, number);
-  sigset_t waiting;
-  sigprocmask(SIG_BLOCK, &stops, &waiting);
-  for (const int number : kStopSignals) sigdelset(&waiting, number);
-  return waiting;
-}
-
-// Under constant load waiting reports readiness at once and never lets the signal in.
-bool stop_is_pending() {
-  if (stop_requested != 0) return true;
-  sigset_t pending;
-  sigpending(&pending);
-  for (const int number : kStopSignals)
-    if (sigismember(&pending, number) == 1) return true;
-  return false;
+  for (const int number : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&stops, number);
+  sigprocmask(SIG_BLOCK, &stops, nullptr);
+  return signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 // --- FastCGI -------------------------------------------------------------------------------------
@@ -419,15 +402,17 @@ void Server::look_for_reasons_to_stop() {
   const bool has_idled = options_.idle_exit.count() > 0 && running_ == 0 && connections_.empty() &&
                          Clock::now() - idle_since_ >= options_.idle_exit;
   const bool has_done_its_share = options_.max_requests != 0 && requests_ >= options_.max_requests;
-  if (stop_is_pending() || has_idled || has_done_its_share || !may_continue_()) stop();
+  if (has_idled || has_done_its_share || !may_continue_()) stop();
 }
 
 int Server::run() {
-  const sigset_t waiting = block_stop_signals();
-  for (const int number : kStopSignals) handle_signal(number, on_stop);
+  const int signals = stop_signals();
+  loop::Watch signal_watch(signals, EPOLLIN, [this, signals](std::uint32_t) {
+    signalfd_siginfo told{};
+    if (::read(signals, &told, sizeof told) > 0) stop();
+  });
   handle_signal(SIGPIPE, SIG_IGN);
   handle_signal(SIGALRM, on_alarm);
-  loop::set_signal_mask(&waiting);
   // Workers share the socket: one that was beaten to a connection must not wait in accept().
   fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
 
@@ -447,7 +432,6 @@ int Server::run() {
     watch_over_turns();
     start_requests();
   }
-  loop::set_signal_mask(nullptr);
   return 0;
 }
 

@@ -111,13 +111,6 @@ bool audience_fits(const json::Value* claim, const Policy& policy) {
   return fits;
 }
 
-// Whole seconds and the rest apart: nanoseconds since 1970 are more than a double can count.
-double seconds_since_1970(Clock::time_point time) {
-  const auto whole = std::chrono::floor<std::chrono::seconds>(time);
-  return static_cast<double>(whole.time_since_epoch().count()) +
-         std::chrono::duration<double>(time - whole).count();
-}
-
 // nullopt: acceptable.
 std::optional<Refused> check_claims(const json::Value& claims, const Policy& policy,
                                     Clock::time_point now) {
@@ -160,6 +153,13 @@ std::string_view name(Refused reason) {
       return "claims";
   }
   return "unknown";
+}
+
+double seconds_since_1970(Clock::time_point time) {
+  // Whole seconds and the rest apart: nanoseconds since 1970 are more than a double can count.
+  const auto whole = std::chrono::floor<std::chrono::seconds>(time);
+  return static_cast<double>(whole.time_since_epoch().count()) +
+         std::chrono::duration<double>(time - whole).count();
 }
 
 std::optional<std::string> key_id(std::string_view token) {

@@ -27,6 +27,9 @@ std::string_view name(Refused reason);
 // header has one of 1 ... kMaxKeyIdBytes bytes. Unverified: good for choosing which key to load.
 std::optional<std::string> key_id(std::string_view token);
 
+// A time as "exp" and "nbf" have it (NumericDate).
+double seconds_since_1970(std::chrono::system_clock::time_point time);
+
 // Who may have issued a token, and for whom.
 struct Policy {
   std::vector<std::string> issuers;    // "iss" must be one of these, byte for byte

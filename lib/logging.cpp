@@ -8,6 +8,8 @@ namespace logging {
 namespace {
 
 Level threshold = Level::info;
+bool is_buffered = false;
+std::string waiting;
 
 std::string_view name(Level level) {
   switch (level) {
@@ -35,10 +37,22 @@ Line::Line(Level level) : level_(level) {
 
 Line::~Line() {
   if (level_ < threshold) return;
-  std::string text = writer_.end_object().take();
-  text += '\n';
+  waiting += writer_.end_object().text();
+  waiting += '\n';
+  constexpr std::size_t kMostWaiting = 65536;
+  if (!is_buffered || level_ >= Level::error || waiting.size() >= kMostWaiting) flush();
+}
+
+void set_buffered() { is_buffered = true; }
+
+void flush() {
+  if (waiting.empty()) return;
   // A log that cannot be written must not stop the service, so a failure has nowhere to go.
-  if (::write(STDERR_FILENO, text.data(), text.size()) < 0) return;
+  if (::write(STDERR_FILENO, waiting.data(), waiting.size()) < 0) {
+    waiting.clear();
+    return;
+  }
+  waiting.clear();
 }
 
 }  // namespace logging

@@ -1,5 +1,5 @@
-// The log: one JSON object a line on standard error, written by a single write(2), so that lines of
-// several processes do not mix. Must not know: requests, secrets. Callers never give it tokens,
+// The log: one JSON object a line on standard error. Each write(2) has whole lines, so that those
+// of several processes do not mix. Must not know: requests, secrets. Callers never give it tokens,
 // cookies, passwords, e-mail addresses or task texts.
 #pragma once
 
@@ -14,6 +14,11 @@ enum class Level { debug, info, warn, error };
 
 // Lines below `level` are left out (LOG_LEVEL). Default: info.
 void set_threshold(Level level);
+
+// Lines wait until flush(), instead of being written one by one: for a process that calls it before
+// it waits. Errors do not wait.
+void set_buffered();
+void flush();
 
 // One line, written when it goes out of scope: {"ts":…,"level":…, and the fields in their order}.
 class Line {

@@ -1,7 +1,5 @@
 #include "lib/loop.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -25,7 +23,6 @@ struct State {
   std::multimap<Clock::time_point, Timer*> timers;
   std::map<const void*, std::function<void()>> hooks;
   std::vector<fiber::Fiber*> woken;
-  const sigset_t* signals = nullptr;
   std::size_t offloaded = 0;
 };
 
@@ -126,7 +123,7 @@ void step(Clock::time_point limit) {
   for (const auto& [owner, hook] : here.hooks) hook();
   std::array<epoll_event, 128> events{};
   const int timeout = here.woken.empty() ? milliseconds_until(limit) : 0;
-  const int count = epoll_pwait(here.epoll, events.data(), events.size(), timeout, here.signals);
+  const int count = epoll_wait(here.epoll, events.data(), events.size(), timeout);
   for (int index = 0; index < count; ++index) {
     const epoll_event& event = events[static_cast<std::size_t>(index)];
     // One callback may have destroyed the watch of another event of this round.
@@ -179,9 +176,5 @@ void offload(const std::function<void()>& work) {
 }
 
 std::size_t offloaded() { return state().offloaded; }
-
-void set_signal_mask(const void* signal_set) {
-  state().signals = static_cast<const sigset_t*>(signal_set);
-}
 
 }  // namespace loop

@@ -78,7 +78,4 @@ void offload(const std::function<void()>& work);
 // How many threads work for the process now.
 std::size_t offloaded();
 
-// Lets signals through while waiting for events, as ppoll(2) does. nullptr: as they are.
-void set_signal_mask(const void* signal_set);
-
 }  // namespace loop

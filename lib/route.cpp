@@ -6,12 +6,14 @@
 #include <cstring>
 #include <iostream>
 #include <stdexcept>
+#include <unordered_map>
 
 #include "lib/crypto.h"
 #include "lib/db.h"
 #include "lib/encoding.h"
 #include "lib/limit.h"
 #include "lib/logging.h"
+#include "lib/loop.h"
 #include "lib/origin.h"
 #include "lib/password.h"
 #include "lib/pattern.h"
@@ -358,11 +360,18 @@ class Dispatcher {
         .field("path", utf8_safe(public_path(request)))
         .field("status", std::int64_t{response.status})
         .field("dur_ms", spent.count() / 1000);
-    if (!request.user_.empty())
-      line.field(
-          "user",
-          encoding::hex(crypto::hmac_sha256(settings_.secret.view(), request.user_)).substr(0, 16));
+    if (!request.user_.empty()) line.field("user", log_name(request.user_));
     if (!cause.empty()) line.field("err", cause);
+  }
+
+  // The user as the log may show it. Kept, as the next requests are often the same user's.
+  const std::string& log_name(const std::string& user) {
+    constexpr std::size_t kMost = 4096;
+    if (log_names_.size() >= kMost) log_names_.clear();
+    std::string& name = log_names_[user];
+    if (name.empty())
+      name = encoding::hex(crypto::hmac_sha256(settings_.secret.view(), user)).substr(0, 16);
+    return name;
   }
 
   static std::string utf8_safe(std::string text);
@@ -371,6 +380,7 @@ class Dispatcher {
   const env::Settings& settings_;
   db::Connection& database_;
   std::vector<Entry> entries_;
+  std::unordered_map<std::string, std::string> log_names_;
   bool broken_ = false;
 };
 
@@ -409,10 +419,15 @@ int serve(const char* program, std::span<const Route> routes, int argc, char** a
   db::Connection database(settings.database_url, program,
                           {settings.database_roles, settings.database_connections});
   Dispatcher dispatcher(program, routes, others, settings, database);
-  return fcgi::serve(
+  logging::set_buffered();
+  loop::before_wait(&dispatcher, logging::flush);
+  const int status = fcgi::serve(
       {settings.max_body_bytes, settings.idle_exit, settings.max_requests},
       [&](const fcgi::Request& request) { return dispatcher.answer(request); },
       [&] { return dispatcher.may_continue(); });
+  loop::before_wait(&dispatcher, nullptr);
+  logging::flush();
+  return status;
 }
 
 }  // namespace route
