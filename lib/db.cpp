@@ -28,6 +28,9 @@ namespace {
 // Reads that wait for their answers on one link: enough for a batch, and a bound on the memory that
 // answers take.
 constexpr std::size_t kMaxDepth = 16;
+// What is asked of a new connection before it is used.
+constexpr milliseconds kHandshake{2000};
+const std::string kNoRole;
 // Reads behind one that takes longer than this are asked again elsewhere.
 constexpr milliseconds kStuck{50};
 // Links beyond the first are closed after this long without work.
@@ -52,10 +55,11 @@ bool means_another_server(std::string_view sqlstate) {
   return sqlstate.starts_with("57P0") || sqlstate.starts_with("08") || sqlstate == "25006";
 }
 
-// A prepared statement that is not there (26000), or is there already (42P05): a pooler gave us
-// another session. The server did nothing; unprepared, it works.
-bool tells_of_a_pooler(std::string_view sqlstate) {
-  return sqlstate == "26000" || sqlstate == "42P05";
+// A prepared statement that is not there any more (26000: DISCARD ALL, or a pooler that looks like
+// a server), or whose tables have changed their shape (0A000). Nothing was done; a new link knows
+// it as it is now.
+bool tells_of_outdated_statement(std::string_view sqlstate) {
+  return sqlstate == "26000" || sqlstate == "42P05" || sqlstate == "0A000";
 }
 
 // The victim of a conflict between two transactions: nothing was done, and once more it will work.
@@ -123,7 +127,11 @@ class Link {
         stuck_([this] { look_at_head(); }) {}
 
   // Blocks; runs in a thread of its own. Returns libpq's words if it failed.
-  std::string connect(const std::string& url, const std::string& application);
+  std::string connect(const std::string& url, const std::string& application,
+                      const std::string& role);
+  // No pooler stands between, so that the session is ours: its role holds, and what is prepared
+  // stays.
+  bool is_direct() const { return is_direct_; }
   // Back in the process's thread.
   void begin();
 
@@ -131,6 +139,7 @@ class Link {
   bool is_lost() const { return is_lost_; }
   bool is_retired() const { return is_retired_; }
   bool is_idle() const { return slots_.empty(); }
+  bool is_reading() const { return !is_stuck_ && !slots_.empty() && !has_write(); }
   bool takes_reads() const { return !is_stuck_ && slots_.size() < kMaxDepth && !has_write(); }
   Clock::time_point idle_since() const { return since_; }
   // Takes no more statements; is lost when those in hand are done.
@@ -141,7 +150,7 @@ class Link {
   // Nothing waits on the link, and the server has said nothing: had it closed the link, there would
   // be something to read.
   bool is_alive();
-  void send(Call& call, const std::string& role, bool prepares);
+  void send(Call& call, const std::string& role);
   void flush();
   // Nobody waits for the call any more.
   void forget(const Call& call);
@@ -164,6 +173,7 @@ class Link {
   };
 
   bool has_write() const { return !slots_.empty() && slots_.back().writes; }
+  std::string ask(const char* sql, const std::string& parameter);
   bool prepare_if_used_again(const Statement& statement);
   bool send_statement(const Statement& statement, const std::vector<const char*>& values);
   bool end_slot(Slot slot);
@@ -182,6 +192,8 @@ class Link {
   std::unordered_map<const Statement*, int> uses_;  // 2 and more: prepared
   loop::Timer stuck_;
   Clock::time_point since_ = Clock::now();  // that the head of slots_ is the head
+  bool is_direct_ = false;
+  bool has_role_ = false;  // the session works as the role already
   bool is_stuck_ = false;
   bool is_retired_ = false;
   bool is_abandoned_ = false;
@@ -189,7 +201,27 @@ class Link {
   bool needs_flush_ = false;
 };
 
-std::string Link::connect(const std::string& url, const std::string& application) {
+// One value of one row, asked for before the pipeline begins; "" if that fails or takes too long.
+std::string Link::ask(const char* sql, const std::string& parameter) {
+  const char* value = parameter.c_str();
+  if (PQsendQueryParams(connection_.get(), sql, 1, nullptr, &value, nullptr, nullptr, 0) == 0)
+    return "";
+  const Clock::time_point deadline = Clock::now() + kHandshake;
+  while (PQisBusy(connection_.get()) != 0) {
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now()).count();
+    pollfd socket{PQsocket(connection_.get()), POLLIN, 0};
+    if (left <= 0 || poll(&socket, 1, static_cast<int>(left)) <= 0 ||
+        PQconsumeInput(connection_.get()) == 0)
+      return "";
+  }
+  std::string answer;
+  while (const ResultPointer result{PQgetResult(connection_.get())})
+    if (PQresultStatus(result.get()) == PGRES_TUPLES_OK) answer = PQgetvalue(result.get(), 0, 0);
+  return answer;
+}
+
+std::string Link::connect(const std::string& url, const std::string& application,
+                          const std::string& role) {
   // What DATABASE_URL says comes later in the list and wins. connect_timeout counts for each host.
   const std::array<const char*, 8> names{
       "application_name",     "connect_timeout", "keepalives_idle", "tcp_user_timeout",
@@ -197,7 +229,16 @@ std::string Link::connect(const std::string& url, const std::string& application
   const std::array<const char*, 8> values{application.c_str(), "2",    "30",   "5000", "any",
                                           url.c_str(),         "UTF8", nullptr};
   connection_.reset(PQconnectdbParams(names.data(), values.data(), 1));
-  if (connection_ && PQstatus(connection_.get()) == CONNECTION_OK) return "";
+  if (connection_ && PQstatus(connection_.get()) == CONNECTION_OK) {
+    // A pooler tells a process number of its own making.
+    const std::string process = std::to_string(PQbackendPID(connection_.get()));
+    const std::string answer = ask("SELECT pg_backend_pid() = $1::integer", process);
+    if (answer.empty()) return "the database did not answer in time";
+    is_direct_ = answer == "t";
+    has_role_ =
+        is_direct_ && !role.empty() && ask("SELECT set_config('role', $1, false)", role) == role;
+    return "";
+  }
   // libpq's message names hosts, roles and databases, never the password.
   std::string why = connection_ ? PQerrorMessage(connection_.get()) : "out of memory";
   std::replace(why.begin(), why.end(), '\n', ' ');
@@ -248,7 +289,8 @@ bool Link::end_slot(Slot slot) {
   return PQpipelineSync(connection_.get()) != 0;
 }
 
-void Link::send(Call& call, const std::string& role, bool prepares) {
+void Link::send(Call& call, const std::string& wanted_role) {
+  const std::string& role = has_role_ ? kNoRole : wanted_role;
   static std::string texts;  // libpq wants each text to end with NUL
   texts.clear();
   std::vector<std::size_t> begins;
@@ -268,11 +310,9 @@ void Link::send(Call& call, const std::string& role, bool prepares) {
   slot.writes = call.statement->writes;
   slot.scopes = scope != nullptr ? 1 : 0;
   bool sent = true;
-  if (prepares) {
+  if (is_direct_) {
     if (scope != nullptr) sent = prepare_if_used_again(*scope);
     sent = sent && prepare_if_used_again(*call.statement);
-  } else {
-    uses_.clear();
   }
   if (scope != nullptr) {
     const std::string subject(call.subject);
@@ -366,16 +406,12 @@ void Link::finish_head() {
   since_ = Clock::now();
   if (slots_.empty()) is_stuck_ = false;
   if (slot.error && means_another_server(slot.error->sqlstate)) retire();
-  // The shape of a table has changed under a prepared statement: a new link knows the new one.
-  const bool is_outdated = slot.error && slot.error->sqlstate == "0A000";
+  const bool is_outdated = slot.error && tells_of_outdated_statement(slot.error->sqlstate);
   if (is_outdated) retire();
   if (slot.error && slot.prepares != nullptr) uses_.erase(slot.prepares);
   if (slot.call == nullptr) return;
-  if (slot.error && !slot.call->repeated &&
-      (is_outdated || is_conflict(slot.error->sqlstate) ||
-       tells_of_a_pooler(slot.error->sqlstate))) {
+  if (slot.error && !slot.call->repeated && (is_outdated || is_conflict(slot.error->sqlstate))) {
     slot.call->repeated = true;
-    slot.call->error = slot.error;  // the pool looks at it
     return requeue_(*slot.call);
   }
   if (!slot.error && !slot.result)
@@ -441,6 +477,7 @@ class Connection::Pool {
   const Statement& statement_for(std::string_view sql);
   void dispatch();
   Link* link_for(const Statement& statement);
+  bool will_be_read_soon(const Statement& statement) const;
   void open_link();
   void close_idle_links();
   void fail_waiting(const std::string& why);
@@ -457,7 +494,6 @@ class Connection::Pool {
   loop::Timer reaper_;
   bool connecting_ = false;
   Clock::time_point no_more_until_{};
-  bool pooled_ = false;  // a prepared statement was not there again: do without
 };
 
 const Statement& Connection::Pool::statement_for(std::string_view sql) {
@@ -498,11 +534,7 @@ void Connection::Pool::deliver(Call& call, std::optional<Error> error) {
   loop::wake(call.caller);
 }
 
-void Connection::Pool::requeue(Call& call) {
-  if (call.error && tells_of_a_pooler(call.error->sqlstate)) pooled_ = true;
-  call.error.reset();
-  waiting_.push_front(&call);
-}
+void Connection::Pool::requeue(Call& call) { waiting_.push_front(&call); }
 
 // Before each wait for events, so that all that came up meanwhile goes out together.
 void Connection::Pool::dispatch() {
@@ -517,13 +549,13 @@ void Connection::Pool::dispatch() {
   for (auto place = waiting_.begin(); place != waiting_.end();) {
     Link* link = link_for(*(*place)->statement);
     if (link == nullptr) {
-      lacks_link = true;
+      lacks_link = lacks_link || !will_be_read_soon(*(*place)->statement);
       ++place;
       continue;
     }
     Call& call = **place;
     place = waiting_.erase(place);
-    link->send(call, role_, !pooled_);
+    link->send(call, role_);
   }
   const bool may_open = links_.size() < max_links_ && Clock::now() >= no_more_until_;
   if (lacks_link && (links_.empty() || may_open)) open_link();
@@ -531,13 +563,22 @@ void Connection::Pool::dispatch() {
 }
 
 Link* Connection::Pool::link_for(const Statement& statement) {
-  const bool alone = statement.writes || pooled_;
   for (const auto& link : links_) {
     if (!link->is_ready()) continue;
     if (link->is_idle() && !link->is_alive()) continue;
+    const bool alone = statement.writes || !link->is_direct();
     if (alone ? link->is_idle() : link->takes_reads()) return link.get();
   }
   return nullptr;
+}
+
+// A read waits for room on a link that is getting on with its reads, rather than for a further
+// link: the more come back at once, the less each costs.
+bool Connection::Pool::will_be_read_soon(const Statement& statement) const {
+  if (statement.writes) return false;
+  return std::any_of(links_.begin(), links_.end(), [](const auto& link) {
+    return link->is_ready() && link->is_direct() && link->is_reading();
+  });
 }
 
 void Connection::Pool::open_link() {
@@ -549,7 +590,7 @@ void Connection::Pool::open_link() {
         [this](Call& call) { requeue(call); });
     std::string why;
     try {
-      loop::offload([&] { why = link->connect(url_, application_); });
+      loop::offload([&] { why = link->connect(url_, application_, role_); });
     } catch (const std::exception& failure) {
       why = failure.what();
     }

@@ -67,8 +67,7 @@ class Result {
 std::string normalized_url(std::string_view url, std::vector<std::string>& warnings);
 
 struct Options {
-  // Work as the role todo_PROGRAM (sql/grants.sql), for each statement's transaction; else as who
-  // logged in.
+  // Work as the role todo_PROGRAM (sql/grants.sql); else as who logged in.
   bool roles = false;
   // Connections to the server at most. The first is made with the first statement. Reads share one
   // and are sent without waiting for each other's answers; a write has one to itself, because the
@@ -91,8 +90,8 @@ class Connection {
   // What fails, stalls or is given up here touches no other statement: each has its own Sync, and
   // reads that wait behind one that takes long are asked again elsewhere.
   // A statement is prepared when it is used for the second time on a link, under a name made from
-  // its text, and goes on unprepared behind a pooler in transaction mode. No other state is kept in
-  // the database session.
+  // its text. Behind a pooler nothing is prepared, and statements go out one by one: the session
+  // belongs to others as soon as a transaction ends.
   // Throws Error. Returns within about kDeadline even if the server stays silent.
   Result run(std::string_view sql, std::initializer_list<Param> params) {
     return run_as("", sql, params);

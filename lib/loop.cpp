@@ -132,6 +132,7 @@ void step(Clock::time_point limit) {
   }
   run_woken();
   run_timers();  // after the events: what has arrived in time counts, however busy we were
+  run_woken();
 }
 
 void wait_until(const std::function<bool()>& done) {

@@ -1,0 +1,176 @@
+// lib/db on a real server (DATABASE_URL): many statements at once, each alone with its fate.
+#include "lib/db.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "lib/loop.h"
+
+namespace {
+
+class Database : public testing::Test {
+ protected:
+  void SetUp() override {
+    const char* url = std::getenv("DATABASE_URL");
+    if (url == nullptr) GTEST_SKIP() << "DATABASE_URL is not set";
+    std::vector<std::string> warnings;
+    url_ = db::normalized_url(url, warnings);
+  }
+
+  // Runs each action in a fiber of its own, all at once; returns when all have ended.
+  static void all(std::vector<std::function<void()>> actions) {
+    std::size_t left = actions.size();
+    for (auto& action : actions)
+      fiber::start([&left, action = std::move(action)] {
+        action();
+        --left;
+      });
+    loop::wait_until([&] { return left == 0; });
+  }
+
+  std::string url_;
+};
+
+std::string sqlstate_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const db::Error& error) {
+    return error.sqlstate.empty() ? "none" : error.sqlstate;
+  }
+  return "";
+}
+
+}  // namespace
+
+// One of each class of SQLSTATE (PostgreSQL, appendix A), raised in the midst of a batch.
+TEST_F(Database, anErrorOfAnyClassTouchesNoneOfTheStatementsSentWithIt) {
+  db::Connection database(url_, "test");
+  const std::vector<std::string> states = {
+      "01000", "02000", "03000", "08006", "09000", "0A000", "0B000", "0F000", "0L000",
+      "0P000", "0Z000", "20000", "21000", "22012", "23505", "24000", "25006", "26000",
+      "27000", "28000", "2B000", "2D000", "2F000", "34000", "38000", "39000", "3B000",
+      "3D000", "3F000", "40001", "40P01", "42501", "44000", "53300", "54000", "55P03",
+      "57014", "58030", "72000", "F0000", "HV000", "P0001", "XX000"};
+  for (int round = 0; round < 3; ++round) {  // unprepared, being prepared, prepared
+    int answered = 0;
+    std::vector<std::string> seen(states.size());
+    std::vector<std::function<void()>> actions;
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      actions.emplace_back([&, i] {
+        const auto result = database.run("SELECT $1::bigint + 1", {std::to_string(i)});
+        answered += result.integer(0, 0) == static_cast<std::int64_t>(i) + 1 ? 1 : 0;
+      });
+      actions.emplace_back([&, i] {
+        seen[i] = sqlstate_of([&] { database.run("SELECT test_raise($1)", {states[i]}); });
+      });
+    }
+    db::Connection setup(url_, "test");
+    setup.run(
+        "CREATE OR REPLACE FUNCTION test_raise(state text) RETURNS integer LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION USING ERRCODE = state, MESSAGE = 'test'; END $$",
+        {});
+    all(std::move(actions));
+    EXPECT_EQ(answered, static_cast<int>(states.size())) << round;
+    EXPECT_EQ(seen, states) << round;
+  }
+  db::Connection(url_, "test").run("DROP FUNCTION test_raise(text)", {});
+}
+
+TEST_F(Database, readsBehindASlowOneAreAnsweredBeforeIt) {
+  db::Connection database(url_, "test");
+  database.run("SELECT 1::bigint", {});  // connected
+  std::vector<int> order;
+  std::vector<std::function<void()>> actions;
+  actions.emplace_back([&] {
+    database.run("SELECT pg_sleep(1)::text", {});
+    order.push_back(0);
+  });
+  for (int i = 1; i <= 10; ++i)
+    actions.emplace_back([&, i] {
+      database.run("SELECT $1::bigint", {std::to_string(i)});
+      order.push_back(i);
+    });
+  all(std::move(actions));
+  ASSERT_EQ(order.size(), 11U);
+  EXPECT_EQ(order.back(), 0);
+}
+
+TEST_F(Database, aStatementThatOutlivesItsDeadlineIsGivenUpAlone) {
+  db::Connection database(url_, "test");
+  database.run("SELECT 1::bigint", {});
+  std::string slow;
+  int answered = 0;
+  std::vector<std::function<void()>> actions;
+  actions.emplace_back(
+      [&] { slow = sqlstate_of([&] { database.run("SELECT pg_sleep(20)::text", {}); }); });
+  for (int i = 0; i < 5; ++i)
+    actions.emplace_back([&] {
+      database.run("SELECT 2::bigint", {});
+      ++answered;
+    });
+  all(std::move(actions));
+  EXPECT_EQ(slow, "none");
+  EXPECT_EQ(answered, 5);
+  EXPECT_EQ(database.run("SELECT 3::bigint", {}).integer(0, 0), 3);
+}
+
+TEST_F(Database, aLinkThatIsKilledTakesOnlyWhatWasOnIt) {
+  db::Connection database(url_, "test");
+  db::Connection other(url_, "test");
+  const auto process = database.run("SELECT pg_backend_pid()::bigint", {}).integer(0, 0);
+  std::string asleep;
+  int answered = 0;
+  all({[&] { asleep = sqlstate_of([&] { database.run("SELECT pg_sleep(3)::text", {}); }); },
+       [&] { other.run("SELECT pg_terminate_backend($1::integer)", {std::to_string(process)}); },
+       [&] {
+         other.run("SELECT pg_sleep(0.3)::text", {});
+         database.run("SELECT 4::bigint", {});
+         ++answered;
+       }});
+  EXPECT_EQ(asleep, "57P01");
+  EXPECT_EQ(answered, 1);
+}
+
+TEST_F(Database, theSubjectHoldsForOneStatementOnly) {
+  db::Connection database(url_, "test");
+  constexpr std::string_view kAsk = "SELECT COALESCE(current_setting('todo.sub', true), '')";
+  std::vector<std::string> seen(40);
+  std::vector<std::function<void()>> actions;
+  for (std::size_t i = 0; i < seen.size(); ++i)
+    actions.emplace_back([&, i] {
+      const std::string subject = i % 2 == 0 ? "" : "user" + std::to_string(i);
+      seen[i] = database.run_as(subject, kAsk, {}).text(0, 0);
+    });
+  all(std::move(actions));
+  for (std::size_t i = 0; i < seen.size(); ++i)
+    EXPECT_EQ(seen[i], i % 2 == 0 ? "" : "user" + std::to_string(i));
+}
+
+TEST_F(Database, writesThatWaitForALockKeepNobodyElse) {
+  db::Connection database(url_, "test");
+  database.run("CREATE TABLE IF NOT EXISTS db_test (id integer PRIMARY KEY, n integer)", {});
+  database.run("INSERT INTO db_test VALUES (1, 0) ON CONFLICT DO NOTHING", {});
+  std::vector<std::function<void()>> actions;
+  for (int i = 0; i < 30; ++i)
+    actions.emplace_back([&] { database.run("UPDATE db_test SET n = n + 1 WHERE id = 1", {}); });
+  all(std::move(actions));
+  EXPECT_EQ(database.run("SELECT n FROM db_test WHERE id = 1", {}).integer(0, 0), 30);
+  database.run("DROP TABLE db_test", {});
+}
+
+TEST_F(Database, anAddressThatRefusesIsUnavailableForAllWhoWait) {
+  db::Connection database("postgresql://127.0.0.1:1/none", "test");
+  int unavailable = 0;
+  std::vector<std::function<void()>> actions;
+  for (int i = 0; i < 5; ++i)
+    actions.emplace_back([&] {
+      try {
+        database.run("SELECT 1::bigint", {});
+      } catch (const db::Error& error) {
+        unavailable += error.kind == db::Error::Kind::unavailable ? 1 : 0;
+      }
+    });
+  all(std::move(actions));
+  EXPECT_EQ(unavailable, 5);
+}
