@@ -15,6 +15,10 @@ const STEPS = ['create', 'list', 'update', 'toggle'];
 // long, or more processes want to run than there are processors (where both are the same machine).
 const SLOW_HEALTH = 50;
 
+// The load for each processor, where the deployment is on this machine.
+const loadOf = (c) => (['localhost', '127.0.0.1', '[::1]'].includes(c.url.hostname) ? os.loadavg()[0] / os.cpus().length : 0);
+const TOO_BUSY = 1.5;
+
 const expect = (condition, step, saw) => { if (!condition) throw new Refused(step, saw); };
 
 // One whole life; `note(step, ms)` is told the time of each request.
@@ -69,7 +73,10 @@ async function all(c) {
   for (const { message } of lost) kinds.set(message, (kinds.get(message) ?? 0) + 1);
   const told = [...kinds].sort((a, b) => b[1] - a[1]).slice(0, 3).map(([message, count]) => `${count} × ${message}`).join('; ');
   const step = lost[0].step ?? 'a request';
-  return fail(`${saw}; ${told}`, lost.some(({ status }) => status === 503 || status === 502) ? 'too little capacity: raise WORKERS, and max_connections of the database with it'
+  const load = loadOf(c);
+  const isCapacity = lost.some(({ status }) => status === 503 || status === 502);
+  if (isCapacity && load > TOO_BUSY) return fail(`${saw}; ${told}; the load is ${load.toFixed(1)} for each processor`, 'this machine is loaded: try again when it is not, or with fewer journeys (--journeys)');
+  return fail(`${saw}; ${told}`, isCapacity ? 'too little capacity: raise WORKERS, and max_connections of the database with it, or try fewer at once (--journeys)'
     : `the step "${step}" does not do what it says: see the answer, and the log of its program`);
 }
 
@@ -106,9 +113,8 @@ async function latency(c) {
   const over = times.filter(({ p95 }) => p95 > LIMIT);
   if (over.length === 0) return pass(saw);
   const idle = quantile(health, 0.95);
-  const isHere = ['localhost', '127.0.0.1', '[::1]'].includes(c.url.hostname);
-  const load = os.loadavg()[0] / os.cpus().length;
-  if (idle > SLOW_HEALTH || (isHere && load > 1.5)) return warn(`${saw}; but GET /health alone takes ${Math.round(idle)} ms (p95)${isHere ? `, and the load is ${load.toFixed(1)} for each processor` : ''}`, 'the machine or the network is loaded: measure again when it is not');
+  const load = loadOf(c);
+  if (idle > SLOW_HEALTH || load > TOO_BUSY) return warn(`${saw}; but GET /health alone takes ${Math.round(idle)} ms (p95)${load > 0 ? `, and the load is ${load.toFixed(1)} for each processor` : ''}`, 'the machine or the network is loaded: measure again when it is not');
   return fail(saw, `${over.map(({ step }) => step).join(', ')} too slow: look at the database (the index task_by_creation, its distance, a pooler) first`);
 }
 
