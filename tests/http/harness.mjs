@@ -52,9 +52,9 @@ export function request(method, path, { headers = {}, body, token, cookie, port 
 }
 
 // Sends bytes over a socket and resolves to what comes back until the server closes.
-export function raw(bytes, port = base.port) {
+export function raw(bytes, port = base.port, localAddress = undefined) {
   return new Promise((resolve, reject) => {
-    const socket = net.connect(Number(port), base.hostname, () => socket.write(bytes));
+    const socket = net.connect({ port: Number(port), host: base.hostname, localAddress }, () => socket.write(bytes));
     const chunks = [];
     socket.setTimeout(8000, () => socket.destroy());
     socket.on('data', (chunk) => chunks.push(chunk));

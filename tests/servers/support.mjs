@@ -213,7 +213,30 @@ export async function assertUntouched(port, alone, cookies = ['site=1', 'shop=2'
 }
 
 // Apache's own sites; `lines` go into the one that todo-fcgi joins.
-export const apacheSites = (ground, name, port, lines, modules = []) => `
+export const apacheSites = (ground, name, port, lines, modules = []) => `${apacheBase(ground, name, port, modules)}
+<VirtualHost *:${port}>
+  ServerName site.example.test
+  DocumentRoot ${ground.site}
+  DirectoryIndex index.html
+  ErrorDocument 404 /404.html
+  Header always set X-Site yes
+  <LocationMatch "^/(?:index.html)?$">
+    Header add Set-Cookie site=1
+    Header add Set-Cookie shop=2
+  </LocationMatch>
+  <Location "/private/">
+    Require all denied
+  </Location>
+  ${lines}
+</VirtualHost>
+<VirtualHost *:${port}>
+  ServerName other.example.test
+  DocumentRoot ${ground.other}
+  ErrorDocument 404 /404.html
+</VirtualHost>
+`;
+
+export const apacheBase = (ground, name, port, modules = []) => `
 ServerRoot ${ground.folder}
 ServerName site.example.test
 PidFile ${ground.folder}/${name}.pid
@@ -244,24 +267,4 @@ Listen 127.0.0.1:${port}
 <Directory ${ground.other}>
   Require all granted
 </Directory>
-<VirtualHost *:${port}>
-  ServerName site.example.test
-  DocumentRoot ${ground.site}
-  DirectoryIndex index.html
-  ErrorDocument 404 /404.html
-  Header always set X-Site yes
-  <LocationMatch "^/(?:index.html)?$">
-    Header add Set-Cookie site=1
-    Header add Set-Cookie shop=2
-  </LocationMatch>
-  <Location "/private/">
-    Require all denied
-  </Location>
-  ${lines}
-</VirtualHost>
-<VirtualHost *:${port}>
-  ServerName other.example.test
-  DocumentRoot ${ground.other}
-  ErrorDocument 404 /404.html
-</VirtualHost>
 `;
