@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import { chmod, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { assertError, cookieOf, origin, randomEmail, request, someone } from '../http/harness.mjs';
-import { apacheSites, assertUntouched, freePort, makeGround, renderSnippets, root, start } from './support.mjs';
+import { apacheSites, assertUntouched, freePort, makeGround, ownFolder, renderSnippets, root, start } from './support.mjs';
 
-let ground, snippets, port, alone;
+let ground, snippets, port, fcgid, alone;
 
 const settings = () => readFileSync(`${root}/env/example.env`, 'utf8').match(/^#?[A-Z][A-Z0-9_]*(?==)/gm)
   .map((name) => name.replace('#', '')).filter((name) => process.env[name] && !['PORT', 'BIND', 'STATE_DIR', 'WORKERS', 'MAIL_TEMPLATES'].includes(name));
@@ -25,6 +25,8 @@ before(async () => {
   await chmod(environment, 0o600);
   snippets = await renderSnippets(ground, { ENVIRONMENT: environment });
   port = await startApache('apache-cgi', `Include ${snippets}/apache/todo-fcgi-cgi.conf`, ['cgid', 'actions'], `ScriptSock ${ground.folder}/cgid.sock\n`);
+  await writeFile(environment, settings().map((name) => `FcgidInitialEnv ${name} "${process.env[name]}"\n`).join(''));
+  fcgid = await startApache('apache-fcgid', `Include ${snippets}/apache/todo-fcgi-fcgid.conf`, ['fcgid', 'actions'], `FcgidIPCDir ${await ownFolder(ground, 'fcgid')}\nFcgidProcessTableFile ${ground.folder}/fcgid-table\n`);
   alone = await startApache('apache-cgi-alone', '');
 });
 after(() => ground.clear());
@@ -69,6 +71,12 @@ async function journey(port) {
 }
 
 test('the whole life of a user and a task, through every program', () => journey(port));
+test('the same by mod_fcgid', async () => {
+  await journey(fcgid);
+  const user = someone();
+  for (const size of [131073, 900000]) assert.equal((await user.send('POST', '/api/tasks', { port: fcgid, body: 'x'.repeat(size) })).status, 413, `${size}`);
+  assertError(await request('GET', '/api/nothing', { port: fcgid }), 404, 'not_found', 'unknown');
+});
 
 test('an answer with a Location is an order to Apache', async () => {
   const body = { name: 'Zoë', email: randomEmail(), password: 'password123' };
@@ -95,4 +103,7 @@ test('a body over the limit is 413, and an unknown path 404, as everywhere', asy
   assertError(await request('GET', '/api/tasks', { port }), 401, 'unauthorized', 'no token');
 });
 
-test('the other site is untouched', () => assertUntouched(port, alone));
+test('the other site is untouched', async () => {
+  await assertUntouched(port, alone);
+  await assertUntouched(fcgid, alone);
+});

@@ -247,6 +247,7 @@ ${['mpm_event', 'authn_core', 'authz_core', 'authz_host', 'mime', 'dir', 'alias'
 ${userLines('User www-data\nGroup www-data')}
 TypesConfig /etc/mime.types
 TraceEnable Off
+ServerTokens Prod
 KeepAliveTimeout 60
 MaxKeepAliveRequests 0
 StartServers 1
