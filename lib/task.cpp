@@ -168,24 +168,30 @@ void Input::check() const {
   if (!faults_.empty()) throw http::Error::invalid(faults_);
 }
 
+// Member by member by hand: a list is mostly this.
 void append_json(json::Writer& out, const db::Result& result, int row, bool camel_case) {
-  const std::string created = timestamp::to_text(result.time(row, 5));
-  const std::string updated = timestamp::to_text(result.time(row, 6));
-  out.begin_object().member("id", result.integer(row, 0)).member("title", result.text(row, 1));
-  out.key("description");
+  const std::string_view user_id = result.text(row, 4);
+  const timestamp::Time created = result.time(row, 5);
+  const timestamp::Time updated = result.time(row, 6);
+  std::string text;
+  text.reserve(512);
+  text.append("{\"id\":").append(std::to_string(result.integer(row, 0)));
+  json::append_string(text.append(",\"title\":"), result.text(row, 1));
+  text.append(",\"description\":");
   if (result.is_null(row, 2))
-    out.value(nullptr);
+    text.append("null");
   else
-    out.value(result.text(row, 2));
-  out.member("completed", result.boolean(row, 3))
-      .member("user_id", result.text(row, 4))
-      .member("created_at", created)
-      .member("updated_at", updated);
-  if (camel_case)
-    out.member("userId", result.text(row, 4))
-        .member("createdAt", created)
-        .member("updatedAt", updated);
-  out.end_object();
+    json::append_string(text, result.text(row, 2));
+  text.append(result.boolean(row, 3) ? ",\"completed\":true" : ",\"completed\":false");
+  json::append_string(text.append(",\"user_id\":"), user_id);
+  timestamp::append_text(text.append(",\"created_at\":\""), created);
+  timestamp::append_text(text.append("\",\"updated_at\":\""), updated);
+  if (camel_case) {
+    json::append_string(text.append("\",\"userId\":"), user_id);
+    timestamp::append_text(text.append(",\"createdAt\":\""), created);
+    timestamp::append_text(text.append("\",\"updatedAt\":\""), updated);
+  }
+  out.raw(text.append("\"}"));
 }
 
 http::Response response(int status, const http::Request& request, const db::Result& result) {

@@ -53,35 +53,45 @@ std::optional<minutes> offset(std::string_view& text) {
   return minutes(sign * (*hour * 60 + *minute));
 }
 
-void append(std::string& out, long number, int width, char after) {
-  std::array<char, 8> text{};
-  for (int place = width - 1; place >= 0; --place, number /= 10)
-    text[static_cast<std::size_t>(place)] = static_cast<char>('0' + number % 10);
-  out.append(text.data(), static_cast<std::size_t>(width)) += after;
+// `width` digits at `place`, which moves on.
+void write(char*& place, long number, int width, char after) {
+  for (int digit = width - 1; digit >= 0; --digit, number /= 10)
+    place[digit] = static_cast<char>('0' + number % 10);
+  place += width;
+  *place++ = after;
 }
 
-// With as many decimals as `Unit` has. By hand: every answer has several, and snprintf takes ten
+// With as many decimals as `Unit` has. By hand: every row of a list has two, and snprintf takes ten
 // times as long.
 template <typename Unit>
-std::string written(Time time) {
+void append_written(std::string& out, Time time) {
   const auto day = floor<days>(time);
   const year_month_day date(day);
   const hh_mm_ss<Unit> clock(floor<Unit>(time - day));
+  std::array<char, 40> text;
+  char* place = text.data();
+  write(place, static_cast<int>(date.year()), 4, '-');
+  write(place, static_cast<unsigned>(date.month()), 2, '-');
+  write(place, static_cast<unsigned>(date.day()), 2, 'T');
+  write(place, clock.hours().count(), 2, ':');
+  write(place, clock.minutes().count(), 2, ':');
+  write(place, clock.seconds().count(), 2, '.');
+  write(place, clock.subseconds().count(), static_cast<int>(clock.fractional_width), 'Z');
+  out.append(text.data(), static_cast<std::size_t>(place - text.data()));
+}
+
+template <typename Unit>
+std::string written(Time time) {
   std::string out;
-  out.reserve(32);
-  append(out, static_cast<int>(date.year()), 4, '-');
-  append(out, static_cast<unsigned>(date.month()), 2, '-');
-  append(out, static_cast<unsigned>(date.day()), 2, 'T');
-  append(out, clock.hours().count(), 2, ':');
-  append(out, clock.minutes().count(), 2, ':');
-  append(out, clock.seconds().count(), 2, '.');
-  append(out, clock.subseconds().count(), static_cast<int>(clock.fractional_width), 'Z');
+  append_written<Unit>(out, time);
   return out;
 }
 
 }  // namespace
 
 std::string to_text(Time time) { return written<milliseconds>(time); }
+
+void append_text(std::string& out, Time time) { append_written<milliseconds>(out, time); }
 
 std::string to_exact_text(Time time) { return written<microseconds>(time); }
 

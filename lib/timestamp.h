@@ -14,6 +14,7 @@ using Time = std::chrono::sys_time<std::chrono::microseconds>;
 // "2026-01-02T03:04:05.678Z": UTC, always three decimals, truncated (contract tasks-api D2,
 // better-auth-wire 1.5). For years 0 ... 9999.
 std::string to_text(Time time);
+void append_text(std::string& out, Time time);
 
 // The same with all six decimals, for the database.
 std::string to_exact_text(Time time);
