@@ -153,9 +153,7 @@ class Connection {
 
   // Runs in a fiber: answers the request in hand.
   void answer(const Handler& handler);
-  bool is_idle() const {
-    return !in_hand_ && output_.empty() && reader_.state() == records::Reader::State::idle;
-  }
+  bool is_idle() const { return !in_hand_ && output_.empty() && !reader_.is_incomplete(); }
   void close();
 
  private:
@@ -176,6 +174,7 @@ class Connection {
   bool last_ = false;     // to be closed when the output is sent
   bool lingers_ = false;  // the output is sent, the peer may go on sending
   loop::Timer silence_;
+  std::optional<Clock::time_point> arrive_by_;  // of the request that is being read
   std::optional<loop::Watch> watch_;
 };
 
@@ -268,8 +267,12 @@ void Connection::look_at_requests() {
 
 // A peer that is in the middle of something must get on with it.
 void Connection::expect_progress() {
-  if (!output_.empty() || reader_.state() == records::Reader::State::reading)
-    silence_.set(Clock::now() + kSilence);
+  const bool is_reading = reader_.is_incomplete();
+  if (!is_reading) arrive_by_.reset();
+  if (is_reading && !arrive_by_) arrive_by_ = Clock::now() + kArrival;
+  const Clock::time_point limit = Clock::now() + kSilence;
+  if (!output_.empty() || is_reading)
+    silence_.set(arrive_by_ ? std::min(limit, *arrive_by_) : limit);
   else
     silence_.cancel();
 }

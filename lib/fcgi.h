@@ -36,6 +36,8 @@ using Handler = std::function<std::string(const Request&)>;
 inline constexpr unsigned kTurnSeconds = 30;
 // How long the peer may stay silent while it sends or takes bytes.
 inline constexpr std::chrono::seconds kSilence{10};
+// How long a request may take to arrive, however steadily.
+inline constexpr std::chrono::seconds kArrival{30};
 // How long a peer that sends a body over the limit may go on after it was answered.
 inline constexpr std::chrono::seconds kLinger{2};
 // How long a stopping process leaves its kept connections to the web server, which closes them

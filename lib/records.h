@@ -54,6 +54,10 @@ class Reader {
   // Takes bytes as they arrive, in pieces of any size. Bytes after the end of a request are kept.
   State feed(std::string_view bytes);
   State state() const { return state_; }
+  // More must come: in the middle of a request, or of a record.
+  bool is_incomplete() const {
+    return state_ == State::reading || (state_ == State::idle && !input_.empty());
+  }
 
   // Of the request in hand.
   std::uint16_t id() const { return id_; }

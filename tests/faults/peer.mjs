@@ -1,0 +1,92 @@
+// A web server's side of FastCGI, byte by byte, and programs on sockets of their own.
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'todo-peer-'));
+process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+let count = 0;
+
+export function record(type, content = '', id = 1) {
+  const body = Buffer.from(content);
+  return Buffer.concat([Buffer.from([1, type, id >> 8, id & 255, body.length >> 8, body.length & 255, 0, 0]), body]);
+}
+
+function size(text) {
+  const length = Buffer.byteLength(text);
+  if (length < 128) return Buffer.from([length]);
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(length + 0x80000000);
+  return bytes;
+}
+
+export const parameters = (all) => Buffer.concat(Object.entries(all).flatMap(([name, value]) => [size(name), size(value), Buffer.from(name), Buffer.from(value)]));
+
+// The beginning of a request, up to its body.
+export function head(method, uri, { token, length, keep = 0, more = {} } = {}) {
+  const all = { REQUEST_METHOD: method, REQUEST_URI: uri, ...more };
+  if (token) all.HTTP_AUTHORIZATION = `Bearer ${token}`;
+  if (length !== undefined) Object.assign(all, { CONTENT_LENGTH: String(length), CONTENT_TYPE: 'application/json' });
+  return Buffer.concat([record(1, Buffer.from([0, 1, keep, 0, 0, 0, 0, 0])), record(4, parameters(all)), record(4)]);
+}
+
+export const whole = (method, uri, { body = '', ...more } = {}) => Buffer.concat([head(method, uri, { length: body ? Buffer.byteLength(body) : undefined, ...more }), ...(body ? [record(5, body)] : []), record(5)]);
+
+// One worker of a program, on a socket of its own. `ended` resolves to its exit status.
+export async function worker(program, settings = {}) {
+  const socket = path.join(folder, `${count++}.sock`);
+  const child = spawn('spawn-fcgi', ['-s', socket, '-n', '--', path.resolve(process.env.TODO_BIN, program)], {
+    env: { ...process.env, AUTH_RATE_LIMIT: 'off', ...settings }, stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const log = [];
+  child.stderr.on('data', (data) => log.push(data));
+  const ended = new Promise((resolve) => { child.on('exit', (status, signal) => resolve(signal ?? status)); });
+  while (!fs.existsSync(socket)) await new Promise((resolve) => { setTimeout(resolve, 5); });
+  return {
+    socket, ended, pid: child.pid, kill: (signal = 'SIGTERM') => child.kill(signal), log: () => Buffer.concat(log).toString(),
+    connect: () => connect(socket), ask: (...request) => ask(socket, whole(...request)),
+  };
+}
+
+// What has come back on a connection: the CGI response, whether END_REQUEST was there, and whether
+// the other side has closed.
+export function connect(socket) {
+  const link = net.connect(socket);
+  let bytes = Buffer.alloc(0);
+  let wake = () => {};
+  const state = { output: '', ends: 0, closed: false };
+  link.on('data', (data) => {
+    bytes = Buffer.concat([bytes, data]);
+    while (bytes.length >= 8) {
+      const length = bytes.readUInt16BE(4);
+      const total = 8 + length + bytes[6];
+      if (bytes.length < total) break;
+      if (bytes[1] === 6) state.output += bytes.subarray(8, 8 + length).toString('latin1');
+      if (bytes[1] === 3) state.ends += 1;
+      bytes = bytes.subarray(total);
+    }
+    wake();
+  });
+  link.on('error', () => {});
+  link.on('close', () => { state.closed = true; wake(); });
+  const until = async (condition) => {
+    while (!condition(state)) await new Promise((resolve) => { wake = resolve; });
+    return state;
+  };
+  return { link, state, until, send: (data) => link.write(data), answer: async () => parsed(await until((now) => now.ends > 0 || now.closed)) };
+}
+
+function parsed({ output, ends, closed }) {
+  const end = output.indexOf('\r\n\r\n');
+  return { status: Number(/^Status: (\d+)/.exec(output)?.[1] ?? 0), body: end < 0 ? '' : output.slice(end + 4), length: Number(/Content-Length: (\d+)/.exec(output)?.[1]), whole: ends === 1, closed };
+}
+
+export async function ask(socket, bytes) {
+  const connection = connect(socket);
+  connection.send(bytes);
+  const answer = await connection.answer();
+  connection.link.destroy();
+  return answer;
+}
