@@ -12,6 +12,15 @@ useBrowser()
 const boxOf = (page, title) => page.getByRole('checkbox', { name: title, exact: true })
 const TOKEN_LIFE_MS = 15 * 60_000
 const bar = (page) => page.locator('.bar')
+// What is sent to create tasks, with the keys that make repeats harmless.
+function watchCreations(page) {
+  const sent = []
+  page.context().on('request', (request) => {
+    if (request.method() === 'POST' && TASKS.test(request.url()))
+      sent.push({ title: request.postDataJSON().title, key: request.headers()['idempotency-key'] })
+  })
+  return sent
+}
 const addTask = async (page, title) => {
   await page.getByLabel('New task').fill(title)
   await page.keyboard.press('Enter')
@@ -71,6 +80,27 @@ describe('network', { concurrency: 3 }, () => {
       assert.deepEqual(await person.titles(), ['Once'])
       assert.deepEqual(await rowTitles(page), ['Once'])
     })
+
+  scenario('C6 a creation whose answer got lost, and which is far down the list by now, is sent again under ' +
+    'its key: the server knows it', { failing: true }, async (page, person) => {
+    await openTasks(page)
+    const sent = watchCreations(page)
+    await intercept(page, { method: 'POST', path: TASKS, times: 1 }, async (route) => {
+      await route.fetch()
+      await person.add(...Array.from({ length: 60 }, (_, n) => `From elsewhere ${n}`))
+      await route.abort('connectionreset')
+    })
+    const replay = page.waitForResponse((one) => one.request().method() === 'POST' && TASKS.test(one.url()))
+    await addTask(page, 'Once')
+    const answer = await replay
+    assert.deepEqual([answer.status(), answer.headers()['idempotent-replayed']], [201, 'true'])
+    await page.getByText('Waiting to be sent').waitFor({ state: 'detached' })
+    assert.deepEqual(sent.map(({ title }) => title), ['Once', 'Once'])
+    assert.equal(new Set(sent.map(({ key }) => key)).size, 1)
+    await bar(page).waitFor({ state: 'detached' })
+    await eventually(async () => (await person.tasks()).filter((task) => task.title === 'Once').length, 1, 'stored once')
+    await eventually(() => row(page, 'Once').count(), 1, 'seen once')
+  })
 
   scenario('G1 a token that expires while the page is open is renewed unnoticed', {},
     async (page, person, context) => {
@@ -192,6 +222,8 @@ describe('network', { concurrency: 3 }, () => {
       await bar(page).waitFor({ state: 'detached' })
       await eventually(async () => (await person.tasks()).map((task) => [task.title, task.completed]),
         [['Second new', false], ['First new', false], ['Tick me', true]], 'stored')
+      // The server knows each creation by a key of its own, so a repeat would have done nothing.
+      assert.equal(sql(`SELECT count(*) FROM todo_idempotency WHERE user_id = '${person.id}'`), '2')
       assert.deepEqual(await rowTitles(page), ['Second new', 'First new', 'Tick me'])
     })
 

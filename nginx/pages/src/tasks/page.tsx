@@ -43,7 +43,7 @@ export function TasksPage() {
       <div class="page-head">
         <h1 tabIndex={-1}>{t('tasks')}</h1>
         <p class="tally" id="tally">
-          {ready && <>{t('tasks.open', { n: open })}<span> · {t('tasks.all', { n: all })}</span></>}
+          {ready && all > 0 && <>{t('tasks.open', { n: open })}<span> · {t('tasks.all', { n: all })}</span></>}
         </p>
       </div>
       <AddForm />

@@ -55,7 +55,6 @@ export const Row = memo(function Row({ item, isCurrent, isAsked }: {
           {isWaiting && <span class="chip">{t('row.waiting')}</span>}
           {isUnderWay && <span class="spinner" aria-hidden="true" />}
         </p>
-        {isTrouble && <More part="Trouble" item={item} change={change} />}
       </div>
       <div class="row-actions">
         <IconButton
@@ -71,6 +70,7 @@ export const Row = memo(function Row({ item, isCurrent, isAsked }: {
           onClick={() => askOrRemove(item)}
         />
       </div>
+      {isTrouble && <More part="Trouble" item={item} change={change} />}
       {isAsked && <Question item={item} />}
     </li>
   )
