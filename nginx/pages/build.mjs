@@ -89,7 +89,7 @@ const page = (await readFile(join(here, 'static/index.html'), 'utf8'))
   .replace(/>\s+</g, '><')
   .trim()
 site.set('index.html', text(page))
-for (const name of ['manifest.webmanifest', 'icon.svg', 'icon-maskable.svg'])
+for (const name of ['manifest.webmanifest', 'icon.svg', 'icon-maskable.svg', 'openapi.json'])
   site.set(name, await readFile(join(here, 'static', name)))
 
 // The worker keeps what the first view needs; languages are kept when they are first used.
