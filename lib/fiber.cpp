@@ -18,8 +18,9 @@
 namespace fiber {
 namespace {
 
-// Stacks that are kept for the next fibers; more than these go back to the system.
-constexpr std::size_t kKeptStacks = 16;
+// Fibers that are kept, with their stacks, for the next ones; more than these go back to the
+// system.
+constexpr std::size_t kKept = 64;
 
 std::size_t guard_bytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
 
@@ -61,7 +62,6 @@ struct ExceptionState {
 
 ucontext_t main_context;
 Fiber* running = nullptr;
-std::vector<std::unique_ptr<Stack>> kept_stacks;
 
 #if defined(__SANITIZE_ADDRESS__)
 const void* main_stack = nullptr;
@@ -72,27 +72,24 @@ std::size_t main_stack_size = 0;
 
 class Fiber {
  public:
-  explicit Fiber(std::function<void()> body) : body_(std::move(body)) {
-    if (kept_stacks.empty()) {
-      stack_ = std::make_unique<Stack>();
-    } else {
-      stack_ = std::move(kept_stacks.back());
-      kept_stacks.pop_back();
-    }
+  // Prepares it to run `body` from the beginning of its stack.
+  void begin(std::function<void()> body) {
+    body_ = std::move(body);
+    ended_ = false;
     getcontext(&context_);
-    context_.uc_stack.ss_sp = stack_->usable();
+    context_.uc_stack.ss_sp = stack_.usable();
     context_.uc_stack.ss_size = kStackBytes;
     context_.uc_link = nullptr;
     makecontext(&context_, &Fiber::enter, 0);
   }
 
-  // Runs the fiber until it suspends; deletes it if it has ended.
+  // Runs the fiber until it suspends or ends.
   void run() {
     running = this;
     exceptions_.exchange();
 #if defined(__SANITIZE_ADDRESS__)
     void* fake_stack = nullptr;
-    __sanitizer_start_switch_fiber(&fake_stack, stack_->usable(), kStackBytes);
+    __sanitizer_start_switch_fiber(&fake_stack, stack_.usable(), kStackBytes);
 #endif
     swapcontext(&main_context, &context_);
 #if defined(__SANITIZE_ADDRESS__)
@@ -100,10 +97,8 @@ class Fiber {
 #endif
     exceptions_.exchange();
     running = nullptr;
-    if (!ended_) return;
-    if (kept_stacks.size() < kKeptStacks) kept_stacks.push_back(std::move(stack_));
-    delete this;
   }
+  bool has_ended() const { return ended_; }
 
   void leave() {
 #if defined(__SANITIZE_ADDRESS__)
@@ -129,18 +124,42 @@ class Fiber {
   }
 
   std::function<void()> body_;
-  std::unique_ptr<Stack> stack_;
+  Stack stack_;
   ucontext_t context_{};
   ExceptionState exceptions_;
   bool ended_ = false;
 };
 
-void start(std::function<void()> body) { (new Fiber(std::move(body)))->run(); }
+namespace {
+
+std::vector<std::unique_ptr<Fiber>> kept;
+
+void run(std::unique_ptr<Fiber> fiber) {
+  fiber->run();
+  if (!fiber->has_ended())
+    static_cast<void>(fiber.release());  // whoever resumes it has it
+  else if (kept.size() < kKept)
+    kept.push_back(std::move(fiber));
+}
+
+}  // namespace
+
+void start(std::function<void()> body) {
+  std::unique_ptr<Fiber> fiber;
+  if (kept.empty()) {
+    fiber = std::make_unique<Fiber>();
+  } else {
+    fiber = std::move(kept.back());
+    kept.pop_back();
+  }
+  fiber->begin(std::move(body));
+  run(std::move(fiber));
+}
 
 Fiber* current() { return running; }
 
 void suspend() { running->leave(); }
 
-void resume(Fiber* fiber) { fiber->run(); }
+void resume(Fiber* fiber) { run(std::unique_ptr<Fiber>(fiber)); }
 
 }  // namespace fiber
