@@ -222,6 +222,25 @@ const KINDS = {
   'wrong-issuer': ['with tokens of another issuer', (kit) => ({ controls: controls(kit), bad: [...both(kit, 'another iss', { iss: 'https://issuer.example.invalid' }), ...both(kit, 'another aud', { aud: 'https://audience.example.invalid' })] })],
 };
 
+// Each machine may have a clock of its own, so each program is asked: is a token good until its end, and
+// no longer? Who takes one that ended a day ago has no wrong clock: that is found by refuses-expired.
+async function programClocks(c) {
+  const subject = c.subject('clock');
+  const [ended, ends, old] = [-2 * CLOCK_LIMIT, 2 * CLOCK_LIMIT, -86400].map((seconds) => hs256({ sub: subject, exp: now() + seconds }, c.secret));
+  const ahead = [], behind = [], tried = new Set();
+  for (const { program, method, path, body } of taskRequests(c, subject).filter(({ program }) => !c.dead.has(program))) {
+    if (tried.has(program)) continue;
+    tried.add(program);
+    const isRefused = async (token) => (await c.http(method, path, { token, body: body && { title: '' } })).status === 401;
+    if (await isRefused(ends)) ahead.push(program);
+    else if (!await isRefused(ended) && await isRefused(old)) behind.push(program);
+  }
+  const fix = (list, what) => `set the clock of the machine of ${list.join(', ')} by NTP: it is ${what}`;
+  if (ahead.length > 0) return fail(`a token that is good for ${2 * CLOCK_LIMIT} s more is expired to ${ahead.join(', ')}`, fix(ahead, 'ahead'));
+  if (behind.length > 0) return fail(`a token that ended ${2 * CLOCK_LIMIT} s ago is good to ${behind.join(', ')}`, fix(behind, 'behind'));
+  return pass(`to ${tried.size} task programs a token is good until its end, and no longer`);
+}
+
 // --- Browsers on other origins --------------------------------------------------------------------
 
 async function cors(c) {
@@ -258,6 +277,7 @@ export const authentication = [
   { id: 'authentication.sessions', title: 'Sessions of each side are sessions at the other', requirements: ['FR-006', 'FR-001'], writes: true, needs: ['authentication.sign-in', ...programs('signout')], applies: (c) => (c.frontendUrl ? true : 'no --frontend-url was given'), did: 'showed the session cookie of each side to the other', run: sessions },
   { id: 'authentication.token-lifetime', title: 'Access tokens live as long as they should', requirements: ['FR-003'], writes: true, needs: ['authentication.sign-in', ...programs('token')], did: 'read "iat", "exp" and "sub" of a fresh token of each side', run: tokenLifetime },
   { id: 'authentication.token-acceptance', title: 'Tokens of each side are accepted', requirements: ['FR-003', 'SC-003', 'FR-005'], writes: true, needs: ['authentication.token-lifetime', ...programs('task_list')], did: 'fetched tokens at each side and listed tasks with each', run: tokenAcceptance },
+  { id: 'authentication.program-clocks', title: 'The programs have the right time', requirements: ['FR-003'], needs: ['environment.running-secret'], applies: () => (expectedRoutes() ? true : 'the list of routes is not beside todo-verify'), did: `sent each task program a token that ends in ${2 * CLOCK_LIMIT} s, and one that ended so long ago`, run: programClocks },
   ...Object.entries(KINDS).map(([kind, [words, make]]) => ({
     id: `authentication.refuses-${kind}`, title: `Requests ${words} are refused`, requirements: ['FR-005', ...(kind === 'missing' ? [] : ['FR-003'])], needs: kind === 'missing' ? ['handlers.web-server'] : ['environment.running-secret'],
     applies: () => (expectedRoutes() ? true : 'the list of routes is not beside todo-verify'), did: `sent every task route requests ${words}, and good ones that differ in this only`, run: refusing(make),

@@ -233,6 +233,26 @@ async function betterAuthSchema(c) {
 
 const RIGHTS = { task: 'SELECT,INSERT,UPDATE,DELETE', user: 'SELECT,INSERT,UPDATE,DELETE', session: 'SELECT,INSERT,UPDATE,DELETE', account: 'SELECT,INSERT,UPDATE,DELETE', verification: 'SELECT,INSERT,DELETE', jwks: 'SELECT,INSERT', rateLimit: 'SELECT,INSERT,UPDATE', todo_mail: 'INSERT', todo_idempotency: 'SELECT,INSERT,DELETE' };
 
+// What each program must be able to do as its role (sql/grants.sql has the rest).
+const OF_PROGRAMS = [
+  ['task_list', 'SELECT', 'task'], ['task_get', 'SELECT', 'task'], ['task_create', 'INSERT', 'task'], ['task_update', 'UPDATE', 'task'], ['task_complete', 'UPDATE', 'task'], ['task_delete', 'DELETE', 'task'],
+  ['signup', 'INSERT', 'user'], ['signup', 'INSERT', 'account'], ['signin', 'SELECT', 'account'], ['signin', 'INSERT', 'session'], ['signout', 'DELETE', 'session'], ['session', 'SELECT', 'session'],
+  ['sessions', 'DELETE', 'session'], ['token', 'INSERT', 'jwks'], ['jwks', 'SELECT', 'jwks'], ['account', 'UPDATE', 'account'], ['delete_user', 'DELETE', 'user'], ['password_reset', 'UPDATE', 'account'], ['verification', 'UPDATE', 'user'],
+];
+// A privilege on one column counts: UPDATE is granted for columns.
+const ROLES = `SELECT program, privilege, name, r.oid IS NOT NULL AS there, r.oid IS NOT NULL AND pg_has_role(current_user, r.oid, 'MEMBER') AS member,
+    CASE WHEN privilege = 'DELETE' THEN has_table_privilege(r.oid, to_regclass(quote_ident(name)), privilege) ELSE has_any_column_privilege(r.oid, to_regclass(quote_ident(name)), privilege) END AS has
+  FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted(program, privilege, name) LEFT JOIN pg_roles r ON r.rolname = 'todo_' || program`;
+
+// What the programs' roles lack; nothing where programs work as who logs in.
+async function faultsOfRoles(c) {
+  if (/^(off|false|0|no)$/i.test(c.backend.values.DATABASE_ROLES ?? '')) return [];
+  const rows = await c.sql(ROLES, [0, 1, 2].map((column) => OF_PROGRAMS.map((one) => one[column])));
+  if (!rows.some(({ there }) => there)) return [];
+  return [...new Set(rows.flatMap(({ program, privilege, name, there, member, has }) => (!there ? [`the role todo_${program}`]
+    : !member ? [`membership in todo_${program}`] : has === false ? [`${privilege} on ${name} for todo_${program}`] : [])))];
+}
+
 async function privileges(c) {
   const lacking = [];
   for (const [table, names] of Object.entries(RIGHTS)) {
@@ -247,7 +267,9 @@ async function privileges(c) {
     for (const [right, table] of lacking) byTable.set(table, [...(byTable.get(table) ?? []), right]);
     return fail(`lacking: ${lacking.map(([right, table]) => `${right} on ${table}`).join(', ')}`, [...byTable].map(([table, rights]) => `GRANT ${rights.join(', ')} ON "${table}" TO "${user}"`).join('; '));
   }
-  return pass(`the user of DATABASE_URL may do what the handlers do, on ${Object.keys(RIGHTS).length} tables`);
+  const ofRoles = await faultsOfRoles(c);
+  if (ofRoles.length > 0) return fail(`lacking: ${ofRoles.join(', ')}`, 'run sql/migrate (make migrate): it grants again what sql/grants.sql lists');
+  return pass(`the user of DATABASE_URL, and the roles of the programs, may do what the handlers do, on ${Object.keys(RIGHTS).length} tables`);
 }
 
 async function writable(c) {

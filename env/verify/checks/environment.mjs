@@ -184,20 +184,26 @@ async function runningDatabase(c) {
   const sub = c.subject('database');
   const token = hs256({ sub, iat: now(), exp: now() + 7200 }, c.secret);
   const base = `/api/${sub}/tasks`;
-  const elsewhere = [], silent = [];
+  const elsewhere = [], unwritten = [], silent = [];
   const insert = async (title) => (await c.sql('INSERT INTO task (user_id, title) VALUES ($1, $2) RETURNING id', [sub, title]))[0].id;
   const row = async (id) => (await c.sql('SELECT title, completed FROM task WHERE user_id = $1 AND id = $2', [sub, id]))[0];
   const tried = async (program, work) => {
     if (c.dead.has(program)) silent.push(program);
     else if (!await work()) elsewhere.push(program);
   };
+  // A program of another database would not find the row. Does the row say what was answered?
+  const wrote = async (program, answer, isWritten) => {
+    if (answer.status >= 300) return false;
+    if (!isWritten(await row(id))) unwritten.push(program);
+    return true;
+  };
   c.wrote = true;
   const id = await insert('written through the URL');
   await tried('task_list', async () => (await c.http('GET', base, { token })).json?.some?.((task) => task.id === id));
   await tried('task_get', async () => (await c.http('GET', `${base}/${id}`, { token })).json?.title === 'written through the URL');
-  await tried('task_update', async () => { await c.http('PUT', `${base}/${id}`, { token, body: { title: 'changed' } }); return (await row(id))?.title === 'changed'; });
-  await tried('task_complete', async () => { await c.http('PATCH', `${base}/${id}/complete`, { token, body: { completed: true } }); return (await row(id))?.completed === true; });
-  await tried('task_delete', async () => { await c.http('DELETE', `${base}/${id}`, { token }); return (await row(id)) === undefined; });
+  await tried('task_update', async () => wrote('task_update', await c.http('PUT', `${base}/${id}`, { token, body: { title: 'changed' } }), (one) => one?.title === 'changed'));
+  await tried('task_complete', async () => wrote('task_complete', await c.http('PATCH', `${base}/${id}/complete`, { token, body: { completed: true } }), (one) => one?.completed === true));
+  await tried('task_delete', async () => wrote('task_delete', await c.http('DELETE', `${base}/${id}`, { token }), (one) => one === undefined));
   await tried('task_create', async () => {
     const made = (await c.http('POST', base, { token, body: { title: 'written through the API' } })).json?.id;
     if (made !== undefined) c.atEnd(() => c.http('DELETE', `${base}/${made}`, { token }));
@@ -207,6 +213,7 @@ async function runningDatabase(c) {
     const all = elsewhere.length + silent.length === PROBES.length;
     return fail(`rows of the file's database are not those of ${elsewhere.join(', ')}`, `${all ? 'the handlers run' : `${elsewhere.join(', ')} runs`} on another database: restart with the DATABASE_URL of ${c.backend.path}, or correct the file`);
   }
+  if (unwritten.length > 0) return fail(`${unwritten.join(', ')} found a row of the file's database and answered that it is changed, but it is not`, `${unwritten.join(', ')} does not write what it is told: install the released program`);
   if (silent.length > 0) return skip(`${PROBES.length - silent.length} task programs use the file's database; not tried: ${silent.join(', ')} (see the checks of the handlers)`);
   return pass(`each of ${PROBES.length} task programs works on the rows that the file's DATABASE_URL shows`);
 }
@@ -267,13 +274,13 @@ export const running = [
     did: 'wrote through the file\'s URL and read through the API, and the other way round, with each task program', run: runningDatabase,
   },
   {
-    id: 'environment.running-cookies', title: 'The auth programs use the secret and database of the file', requirements: ['FR-001', 'FR-002', 'FR-007', 'SC-005'], writes: true,
-    needs: ['environment.running-database', 'database.better-auth-schema'],
-    did: 'put a session into the table and showed its cookie, sealed with the file\'s secret, to each program that reads it', run: runningCookies,
-  },
-  {
     id: 'environment.signing-keys', title: 'The signing keys open with the secret', requirements: ['FR-001', 'FR-003'],
     needs: ['environment.running-secret', 'database.reachable', 'database.connections', 'database.better-auth-schema'],
     did: 'opened the private keys of the table jwks', run: signingKeys,
+  },
+  {
+    id: 'environment.running-cookies', title: 'The auth programs use the secret and database of the file', requirements: ['FR-001', 'FR-002', 'FR-007', 'SC-005'], writes: true,
+    needs: ['environment.running-database', 'environment.signing-keys', 'database.better-auth-schema'],
+    did: 'put a session into the table and showed its cookie, sealed with the file\'s secret, to each program that reads it', run: runningCookies,
   },
 ];

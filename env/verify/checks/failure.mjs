@@ -1,10 +1,11 @@
 // What happens when a part is away, or has another secret? Only where the parts are ours to stop.
 import { byHandler, describe } from '../http.mjs';
-import { until } from '../deployment.mjs';
+import { isAlive, until } from '../deployment.mjs';
 import { fail, pass } from '../outcome.mjs';
 import { someone } from '../people.mjs';
 import { hs256, now } from '../tokens.mjs';
 
+const MOST_LOST = 4;
 const WITHIN = 5000; // ms; tasks-api, section 10: 503 within 5 s
 
 const isUnavailable = (answer) => answer.status === 503 && answer.json?.error === 'unavailable' && answer.headers['retry-after'] !== undefined;
@@ -68,10 +69,17 @@ async function handlerKilled(c) {
   const { deployment } = c;
   // A worker: its like go on, and another takes its place.
   const workers = deployment.workers('task_list');
+  if (workers.length === 0) return fail('no worker of task_list runs', 'start task_list, and look at its log');
   process.kill(workers[0], 'SIGKILL');
-  for (let n = 0; n < 20; n++) {
+  await until(() => !isAlive(workers[0]), 'the end of a killed worker', 5);
+  // What nginx sends over a link that it kept to the dead one is lost, once for each link: it must not
+  // send a request twice. After that nothing may be.
+  let lost = 0;
+  for (let good = 0; good < 20;) {
     const answer = await person.task('GET');
-    if (answer.status !== 200) return fail(`after one of ${workers.length} workers was killed: ${describe(answer)}`, 'start more than one worker for each program (WORKERS), and a supervisor that starts them again');
+    if (answer.status === 200) good += 1;
+    else if (isUnavailable(answer) && ++lost <= MOST_LOST) good = 0;
+    else return fail(`after one of ${workers.length} workers was killed: ${describe(answer)}${lost > 1 ? `, ${lost} times` : ''}`, 'start more than one worker for each program (WORKERS), and a supervisor that starts them again');
   }
   await until(() => deployment.workers('task_list').length === workers.length, 'a new worker', 20);
   // The whole program: its routes say so, the others go on, it comes back.
@@ -84,7 +92,7 @@ async function handlerKilled(c) {
   await until(async () => (await person.task('GET').catch(() => ({}))).status === 200, 'recovery', 30);
   if (!isUnavailable(gone)) return fail(`while task_list is away: ${describe(gone)}${byHandler(gone) ? '' : ' from the web server'} instead of 503 in JSON`, 'include todo-fcgi-api.conf of this release: it turns 502 into this answer');
   if (other.status !== 201) return fail(`while task_list is away, task_create: ${describe(other)}`, 'every program must run by itself: use one socket for each');
-  return pass(`a killed worker cost no request (${workers.length} workers); with the program away its routes answer 503, the others go on; it came back by itself`);
+  return pass(`a killed worker of ${workers.length} cost ${lost === 0 ? 'no request' : `${lost} request${lost > 1 ? 's' : ''}, answered 503`}; with the program away its routes answer 503, the others go on; it came back by itself`);
 }
 
 const embedded = (c) => (c.deployment ? true : 'only against the embedded deployment');

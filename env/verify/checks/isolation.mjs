@@ -77,6 +77,8 @@ async function byId(c) {
 // The same while both write: B attacks, A works, and A's rows are what A wrote last.
 async function parallel(c) {
   const { a, b } = await both(c);
+  const idsOf = async (person) => (await c.sql('SELECT id FROM task WHERE user_id = $1 ORDER BY id', [person.id])).map(({ id }) => id).join();
+  const there = new Map([[a, await idsOf(a)], [b, await idsOf(b)]]);
   const wanted = new Map();
   const bad = [];
   let attacks = 0, writes = 0;
@@ -108,7 +110,7 @@ async function parallel(c) {
       const [title, completed] = wanted.get(`${person.id}/${id}`) ?? [];
       if (!row || row.title !== title || row.completed !== completed) bad.push(`a row is ${row ? `"${row.title}", ${row.completed}` : 'gone'} instead of "${title}", ${completed}`);
     }
-    if (rows.length !== person.made.length) bad.push(`${rows.length} rows instead of ${person.made.length}`);
+    if (rows.map(({ id }) => id).join() !== there.get(person)) bad.push(`${rows.length} rows, and not those that were there`);
   }
   if (bad.length > 0) return fail(`${bad[0]}${bad.length > 1 ? ` (and ${bad.length - 1} more)` : ''}`, 'requests of one person have reached another\'s tasks: install the released programs, and put no cache before the API');
   return pass(`${attacks} attacks while both made ${writes} writes: all refused, and every row is what its owner wrote last`);

@@ -46,8 +46,12 @@ async function journey(c, name, side, note) {
   const toggled = await task('toggle', 200, 'PATCH', `/${made[1].id}/complete`);
   expect(toggled.completed === true, 'toggle', 'the answer is not completed');
   const before = await task('list', 200, 'GET');
+  const { cookie } = person;
   await timed('sign-out', () => person.signOut());
   expect(await person.session() === null, 'sign-out', 'the session is still there');
+  // The cookie is gone from the jar; somebody who has a copy must not get in with it.
+  const copy = await c.send(side.url, 'GET', `${side.path}/get-session`, { cookie });
+  expect(copy.status === 200 && copy.json === null, 'sign-out', 'the session lives on for whoever kept its cookie');
   await timed('sign-in', () => person.signIn());
   await timed('token', () => person.token());
   const after = await task('list', 200, 'GET');
