@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { randomId, sql } from '../http/harness.mjs';
-import { startOurs, verify as command } from './harness.mjs';
+import { migrate, startOurs, verify as command } from './harness.mjs';
 
 const run = promisify(execFile);
 const root = process.env.TODO_ROOT;
@@ -19,6 +19,13 @@ const COMPILE_LIMIT = 120e3;
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'todo-sabotage-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+
+// What a program is started with to have another clock.
+export function faketime() {
+  const library = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketime.so.1`).find(existsSync);
+  assert.ok(library, 'libfaketime is installed');
+  return library;
+}
 
 export async function until(probe, what, limit = 15e3) {
   for (const end = Date.now() + limit; ;) {
@@ -32,7 +39,8 @@ export async function until(probe, what, limit = 15e3) {
 // --- Programs with one line changed ---------------------------------------------------------------
 
 let commands;
-// How the Makefile compiles and links, so that a test build differs in nothing else.
+// How the Makefile compiles and links. A test build differs in the change and, to be there soon, in
+// what the compiler makes of it.
 async function makeCommands() {
   const print = 'sabotage: ; $(info $(CXX) $(CXXFLAGS))$(info $(CXX) $(LDFLAGS))$(info $(LDLIBS))@:';
   const configuration = path.basename(build);
@@ -56,7 +64,7 @@ export async function buildWith(name, file, from, to) {
   writeFileSync(path.join(folder, file), source.replace(from, () => to));
   const wrap = await ccache() ? ['ccache'] : [];
   const settings = { cwd: folder, timeout: COMPILE_LIMIT, env: { ...process.env, CCACHE_BASEDIR: folder, CCACHE_NOHASHDIR: '1' } };
-  const words = [...wrap, ...compile.filter((word) => !['ccache', '-MMD', '-MP'].includes(word)), '-c', file, '-o', 'changed.o'];
+  const words = [...wrap, ...compile.filter((word) => !/^(ccache|-MMD|-MP|-O.*|-g|-D_FORTIFY_SOURCE=.*)$/.test(word)), '-c', file, '-o', 'changed.o'];
   await run(words[0], words.slice(1), settings);
   const others = file.startsWith('handlers/') ? [] : [path.join(build, 'obj/handlers', `${name}.o`)];
   // What is linked by name comes before the library, whose own copy is then not needed.
@@ -71,7 +79,9 @@ export async function buildWith(name, file, from, to) {
 function newDatabase() {
   const name = `verify_${randomId()}`;
   const password = randomId();
-  sql(`CREATE ROLE ${name} LOGIN PASSWORD '${password}'`);
+  sql(`CREATE ROLE ${name} LOGIN CREATEROLE PASSWORD '${password}'`);
+  // The programs' roles belong to the whole server; whoever made them lets this user in.
+  sql(`SELECT format('GRANT %I TO ${name}', rolname) FROM pg_roles WHERE rolname LIKE 'todo\\_%' \\gexec`);
   sql(`CREATE DATABASE ${name} OWNER ${name}`);
   const own = process.env.DATABASE_URL.replace(/\/\/[^@]*@([^/]*)\/[^?]*/, `//${name}:${password}@$1/${name}`);
   return {
@@ -112,8 +122,7 @@ export class Deployment {
     deployment.embedded = embedded;
     deployment.database = embedded ? undefined : newDatabase();
     try {
-      // Its role may make no others: the programs work as who logs in.
-      deployment.instance = await startOurs({ ...(embedded ? {} : { DATABASE_URL: deployment.database.url, DATABASE_ROLES: 'off' }), ...settings });
+      deployment.instance = await startOurs({ ...(embedded ? {} : { DATABASE_URL: deployment.database.url }), ...settings });
       deployment.run = runFolder(deployment.instance.state);
       deployment.settings = await settingsOf(deployment.instance.state);
     } catch (error) {
@@ -134,6 +143,19 @@ export class Deployment {
   // Runs SQL as the administrator of the cluster.
   sql(text, values = {}) { return sql(text, values, this.database?.administer ?? this.settings.DATABASE_URL); }
 
+  // A second database of the same server and owner, with the same tables.
+  async withOtherDatabase(act) {
+    const name = `${this.database.name}_other`;
+    this.sql(`CREATE DATABASE ${name} OWNER ${this.database.name}`);
+    try {
+      const url = this.database.url.replace(`/${this.database.name}?`, `/${name}?`);
+      await migrate(url);
+      return await act(url);
+    } finally {
+      this.sql(`DROP DATABASE ${name} WITH (FORCE)`);
+    }
+  }
+
   // Every link of the handlers ends; their next request makes a new one, under the rules of then.
   dropLinks() {
     this.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
@@ -141,8 +163,8 @@ export class Deployment {
 
   // What the operator's files say, without sabotage.
   get backendEnv() {
-    const { BETTER_AUTH_SECRET, DATABASE_URL, BETTER_AUTH_URL, BETTER_AUTH_TRUSTED_ORIGINS } = this.settings;
-    return { BETTER_AUTH_SECRET, DATABASE_URL, BETTER_AUTH_URL, ...(BETTER_AUTH_TRUSTED_ORIGINS ? { BETTER_AUTH_TRUSTED_ORIGINS } : {}) };
+    const names = ['BETTER_AUTH_SECRET', 'DATABASE_URL', 'BETTER_AUTH_URL', 'BETTER_AUTH_TRUSTED_ORIGINS', 'DATABASE_ROLES'];
+    return Object.fromEntries(names.filter((name) => this.settings[name]).map((name) => [name, this.settings[name]]));
   }
 
   get frontendEnv() {

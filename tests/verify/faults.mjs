@@ -9,7 +9,7 @@ export const FAULTS = {
   updatesAnybodysTask: ['task_update', 'handlers/task_update.cpp', 'WHERE " TASK_SELECTED', `${ANYBODYS} TASK_SELECTED`],
   completesAnybodysTask: ['task_complete', 'handlers/task_complete.cpp', 'WHERE " TASK_SELECTED', `${ANYBODYS} TASK_SELECTED`],
   deletesAnybodysTask: ['task_delete', 'handlers/task_delete.cpp', 'WHERE " TASK_SELECTED', `${ANYBODYS} TASK_SELECTED`],
-  listsEverybodysTasks: ['task_list', 'handlers/task_list.cpp', 'FROM task WHERE user_id = $1 ORDER BY', 'FROM task WHERE $1::text IS NOT NULL ORDER BY'],
+  listsEverybodysTasks: ['task_list', 'handlers/task_list.cpp', 'FROM task WHERE user_id = $1 ORDER BY created_at DESC, id DESC";\n', 'FROM task WHERE $1::text IS NOT NULL ORDER BY created_at DESC, id DESC";\n'],
   // The path is believed instead of the token.
   listsForUserInPath: ['task_list', 'lib/task.cpp', '    throw auth::unauthorized(true);\n  }\n', '    return {*in_path};\n  }\n'],
   createsForUserInPath: ['task_create', 'lib/task.cpp', '    throw auth::unauthorized(true);\n  }\n', '    return {*in_path};\n  }\n'],
@@ -31,5 +31,7 @@ export const FAULTS = {
   deletesNothing: ['task_delete', 'handlers/task_delete.cpp', 'DELETE FROM task WHERE " TASK_SELECTED " RETURNING id"', 'SELECT id FROM task WHERE " TASK_SELECTED'],
   losesDescriptions: ['task_update', 'handlers/task_update.cpp', 'THEN $7 ELSE description END', 'THEN description ELSE coalesce(description, $7) END'],
   listsTheNewestOnly: ['task_list', 'handlers/task_list.cpp', 'WHERE user_id = $1 ORDER BY created_at DESC, id DESC";', 'WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1";'],
-  showsWrongTimes: ['task_get', 'lib/task.cpp', 'timestamp::to_text(result.time(row, 5))', 'timestamp::to_text(result.time(row, 6))'],
+  showsWrongTimes: ['task_get', 'lib/task.cpp', 'created = result.time(row, 5)', 'created = result.time(row, 6)'],
+  // Is it honest about what is missing?
+  doesNotSay503: ['task_get', 'lib/http.cpp', 'Error error(503, "unavailable"', 'Error error(500, "unavailable"'],
 };

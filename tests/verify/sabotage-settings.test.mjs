@@ -1,11 +1,8 @@
 // Sabotaged files and databases: todo-verify must fail in exactly the check that the fault belongs to,
 // say why, and say what to change.
-import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
-import { Deployment, assertFails } from './deployment.mjs';
-import { migrate } from './harness.mjs';
+import { Deployment, assertFails, faketime } from './deployment.mjs';
 
 const ONLY = 'environment,database';
 let d;
@@ -76,22 +73,10 @@ sabotage('both files have a secret that is not the one that runs', { 'environmen
 
 // --- Which database -------------------------------------------------------------------------------
 
-// A second database of the same server and owner, with the same tables.
-async function withOtherDatabase(act) {
-  const name = `${d.database.name}_other`;
-  d.sql(`CREATE DATABASE ${name} OWNER ${d.database.name}`);
-  try {
-    const otherUrl = url((parsed) => { parsed.pathname = `/${name}`; });
-    await migrate(otherUrl, { DATABASE_ROLES: 'off' });
-    return await act(otherUrl);
-  } finally {
-    d.sql(`DROP DATABASE ${name} WITH (FORCE)`);
-  }
-}
 sabotage('another database of the same server', { 'environment.same-database': /two databases of one server: "verify_\w+" and "verify_\w+_other"/ },
-  (run) => withOtherDatabase((otherUrl) => run({ frontend: frontend({ DATABASE_URL: otherUrl }) })));
+  (run) => d.withOtherDatabase((otherUrl) => run({ frontend: frontend({ DATABASE_URL: otherUrl }) })));
 sabotage('both files lead to a database that is not the one that runs', { 'environment.running-database': /the handlers run on another database/ },
-  (run) => withOtherDatabase((otherUrl) => run({ backend: backend({ DATABASE_URL: otherUrl }), frontend: frontend({ DATABASE_URL: otherUrl }) })));
+  (run) => d.withOtherDatabase((otherUrl) => run({ backend: backend({ DATABASE_URL: otherUrl }), frontend: frontend({ DATABASE_URL: otherUrl }) })));
 sabotage('another schema of the same database', { 'environment.same-database': /one database, but the schemas "public" and "elsewhere"/ },
   (run) => d.withSql(`CREATE SCHEMA elsewhere AUTHORIZATION ${d.database.name}; CREATE TABLE elsewhere.verification (LIKE public.verification); ALTER TABLE elsewhere.verification OWNER TO ${d.database.name}`,
     'DROP SCHEMA elsewhere CASCADE', () => run({ frontend: frontend({ DATABASE_URL: `${d.database.url}&options=-csearch_path%3Delsewhere` }) })));
@@ -131,8 +116,13 @@ withSql('an extra NOT NULL column in "user"', { 'database.better-auth-schema': /
   'ALTER TABLE "user" ADD phone text NOT NULL', 'ALTER TABLE "user" DROP phone');
 withSql('two users may have one address', { 'database.better-auth-schema': /"user"\.email is not unique/ },
   'ALTER TABLE "user" DROP CONSTRAINT user_email_key', 'ALTER TABLE "user" ADD UNIQUE (email)');
-sabotage('a privilege is missing', { 'database.privileges': /lacking: UPDATE on task, DELETE on task\nGRANT UPDATE, DELETE ON "task"/ },
-  (run) => d.withSql(`REVOKE UPDATE, DELETE ON task FROM ${d.database.name}`, `GRANT UPDATE, DELETE ON task TO ${d.database.name}`, run));
+// It has what the programs' roles have, of which it is a member.
+sabotage('a privilege of who logs in is missing', { 'database.privileges': /lacking: INSERT on jwks\nGRANT INSERT ON "jwks" TO/ }, (run) => {
+  const who = `${d.database.name}, todo_session, todo_token, todo_jwks`;
+  return d.withSql(`REVOKE INSERT ON jwks FROM ${who}`, `GRANT INSERT ON jwks TO ${who}`, run);
+});
+withSql('a privilege of a program\'s role is missing', { 'database.privileges': /lacking: DELETE on task for todo_task_delete\nrun sql\/migrate/ },
+  'REVOKE DELETE ON task FROM todo_task_delete', 'GRANT DELETE ON task TO todo_task_delete');
 sabotage('the database is read-only', { 'database.writable': /default_transaction_read_only is on/ }, async (run) => {
   try {
     return await d.withSql(`ALTER DATABASE ${d.database.name} SET default_transaction_read_only = on`,
@@ -141,11 +131,10 @@ sabotage('the database is read-only', { 'database.writable': /default_transactio
     d.dropLinks();
   }
 });
+sabotage('a signing key that the secret does not open', { 'environment.signing-keys': /1 of \d signing keys in use are not opened by the secret.*\nthe secret was changed/ },
+  (run) => d.withSql(`INSERT INTO jwks (id, "publicKey", "privateKey", "createdAt") VALUES ('foreign', '{}', '"00ff"', now())`, "DELETE FROM jwks WHERE id = 'foreign'", run));
 sabotage('no connection is left', { 'database.connections': /too many connections.*\nno connection is left: raise max_connections/ },
   (run) => d.withSql(`ALTER ROLE ${d.database.name} CONNECTION LIMIT 0`, `ALTER ROLE ${d.database.name} CONNECTION LIMIT -1`, run));
 
-const faketime = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketime.so.1`).find(existsSync);
-sabotage('the clock is off by ten minutes', { 'database.clock': /the database -\d+ s.*\nset the clock/ }, (run) => {
-  assert.ok(faketime, 'libfaketime is installed');
-  return run({ environment: { LD_PRELOAD: faketime, FAKETIME: '+600s', FAKETIME_DONT_FAKE_MONOTONIC: '1' } });
-});
+sabotage('the clock is off by ten minutes', { 'database.clock': /the database -\d+ s.*\nset the clock/ },
+  (run) => run({ environment: { LD_PRELOAD: faketime(), FAKETIME: '+600s', FAKETIME_DONT_FAKE_MONOTONIC: '1' } }));
