@@ -1,5 +1,6 @@
--- One role for each program, with exactly what its statements need, so that a program that has been
--- taken over can do no more than its route. sql/migrate runs this after every migration; it can be
+-- One role for each program, with exactly what its statements need: a statement that should not be
+-- there fails. (Against foreign code in a program, which could reset its role, give that program a
+-- login of its own that is a member of its role only.) sql/migrate runs this after every migration; it can be
 -- run again at any time, and takes back what is too much.
 -- A program logs in with DATABASE_URL and works as todo_PROGRAM (lib/db.h), so the one who runs this
 -- becomes a member of each role. Where programs log in as somebody else: GRANT todo_PROGRAM TO them.

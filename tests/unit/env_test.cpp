@@ -110,7 +110,9 @@ TEST(Env, theFirstOfSeveralSecretsSigns) {
 TEST(Env, mailServersAreReadFromTheirUrl) {
   using Tls = Settings::Smtp::Tls;
   const auto smtp = [](const std::string& url) {
-    auto settings = load({{"SMTP_URL", url}, {"MAIL_FROM", "Todo <todo@example.com>"}});
+    auto settings = load({{"SMTP_URL", url},
+                          {"MAIL_FROM", "Todo <todo@example.com>"},
+                          {"BETTER_AUTH_URL", "https://todo.example.com"}});
     return std::move(*settings.smtp);
   };
   const auto full = smtp("smtp://us%40er:p%3Aw@mail.example.com:2525?ca=/x.pem");
@@ -127,4 +129,6 @@ TEST(Env, mailServersAreReadFromTheirUrl) {
   EXPECT_EQ(smtp("smtp://localhost?tls=starttls").tls, Tls::starttls);
   EXPECT_NE(mistake({{"SMTP_URL", "smtp://h"}}).find("MAIL_FROM"), std::string::npos);
   EXPECT_NE(mistake({{"SMTP_URL", "smtp://h:99999"}}).find("SMTP_URL"), std::string::npos);
+  EXPECT_NE(mistake({{"SMTP_URL", "smtp://h"}, {"MAIL_FROM", "a@b.co"}}).find("BETTER_AUTH_URL"),
+            std::string::npos);
 }
