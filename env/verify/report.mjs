@@ -113,6 +113,8 @@ function toChange(checks) {
 <p class="value seen">${text(check.saw)}</p>${check.fix ? `<p class="value">${text(check.fix)}</p>` : ''}</li>`).join('')}</ol></section>`;
 }
 
+const MOST_PROOFS = 6;
+
 function requirements(result, checks) {
   const all = listOf(result.requirements);
   if (!all.length) return '';
@@ -120,10 +122,18 @@ function requirements(result, checks) {
   const proof = (id) => (states.has(id)
     ? `<li><a href="#${anchor(id)}">${icon(states.get(id))}<span class="hidden">${STATES[states.get(id)]}: </span>${text(id)}</a></li>`
     : `<li>${icon('skip')}<span class="hidden">not run: </span>${text(id)}</li>`);
+  // Many that passed are one line, unless a reader wants to know.
+  const proofs = (ids) => {
+    const good = ids.filter((id) => states.get(id) === 'pass');
+    if (good.length <= MOST_PROOFS) return `<ul class="proofs">${ids.map(proof).join('')}</ul>`;
+    const others = ids.filter((id) => states.get(id) !== 'pass');
+    return `${others.length ? `<ul class="proofs">${others.map(proof).join('')}</ul>` : ''}
+<details><summary>${icon('pass')}${good.length} checks passed</summary><ul class="proofs">${good.map(proof).join('')}</ul></details>`;
+  };
   return `<section class="card" aria-labelledby="requirements"><h2 id="requirements">Requirements</h2>
 <ul class="requirements">${all.map((one) => `<li>
 <div class="line"><b class="code">${text(one.id)}</b><span class="value">${text(one.text)}</span>${badge(stateOf(one))}</div>
-<ul class="proofs">${listOf(one.checks).map(proof).join('')}</ul></li>`).join('')}</ul></section>`;
+${proofs(listOf(one.checks))}</li>`).join('')}</ul></section>`;
 }
 
 const over = (one, name) => one.limit_ms > 0 && one[name] > one.limit_ms;
@@ -136,7 +146,7 @@ function scaleEnd(latencies, limits) {
 }
 
 // A line of a drawing does not break.
-const short = (value) => (String(value ?? '').length > 20 ? `${[...String(value)].slice(0, 19).join('')}…` : value);
+const short = (value) => (String(value ?? '').length > 26 ? `${[...String(value)].slice(0, 25).join('')}…` : value);
 
 // Places along the line are percentages and all else pixels, so text keeps its size at every width.
 function plot(latencies, limits) {
@@ -157,7 +167,7 @@ function plot(latencies, limits) {
 <circle class="p50" cx="${at(one.p50)}" cy="${line}" r="4"/><circle class="p99" cx="${at(one.p99)}" cy="${line}" r="4"/>
 <circle class="p95" cx="${at(one.p95)}" cy="${line}" r="6"/>` : ''}</g>`;
   });
-  return `<svg class="plot" width="100%" height="${bottom + 20}" role="img" aria-label="p50, p95 and p99 of each step in milliseconds; the table below has the figures">
+  return `<svg class="plot" width="100%" height="${bottom + 20}" role="img" aria-label="p50, p95 and p99 of ${latencies.length} steps in milliseconds; the table below has the figures">
 ${rows.join('\n')}
 <text class="end" x="0" y="${bottom + 14}">0</text><text class="end figures" x="100%" y="${bottom + 14}">${ms(end)} ms</text>${limits.length === 1 && limits[0] > 0.1 * end ? `
 <text class="end middle" x="${at(limits[0])}" y="${bottom + 14}">${ms(limits[0])}</text>` : ''}</svg>`;
@@ -166,11 +176,13 @@ ${rows.join('\n')}
 function latency(result) {
   const all = listOf(result.latencies);
   if (!all.length) return '';
+  // What costs a password hash, or is done by many at once, has a scale of its own.
+  const [limited, others] = [true, false].map((has) => all.filter((one) => (one.limit_ms > 0) === has));
   const limits = [...new Set(all.map((one) => one.limit_ms).filter((limit) => limit > 0))];
   const cell = (one, name) => `<td${over(one, name) ? ' class="over"' : ''}>${ms(one[name])}</td>`;
   return `<section class="card" aria-labelledby="latency"><h2 id="latency">Latency</h2>
 <p class="hint">p50 · p95 · p99 of each step of the journeys, in milliseconds. ${limits.length ? `What counts is p95, the large dot: it must be left of the mark at ${limits.map(ms).join(' or ')}, where there is one.` : ''}</p>
-${plot(all, limits)}
+${[limited, others].filter((some) => some.length).map((some) => plot(some, some === limited ? limits : [])).join('')}
 <details><summary>Figures</summary><table><thead><tr><th scope="col">Step</th><th scope="col">n</th><th scope="col">p50</th><th scope="col">p95</th><th scope="col">p99</th><th scope="col">max</th></tr></thead>
 <tbody>${all.map((one) => `<tr><th scope="row">${text(one.step) || '–'}</th><td>${number(one.count)}</td>${['p50', 'p95', 'p99', 'max'].map((name) => cell(one, name)).join('')}</tr>`).join('')}</tbody></table></details></section>`;
 }

@@ -169,6 +169,18 @@ test('the plot has each step at its place, and marks what is beyond the limit', 
   assert.match(await page.locator('.acceptance').innerText(), /98\.5 %[^]*197 of 200/);
 }, { width: 360 }));
 
+test('many checks that passed are one line, and what did not pass is beside it', async () => {
+  const result = failing();
+  const [one] = result.requirements;
+  one.checks = result.checks.slice(0, 12).map(({ id }) => id);
+  await open(result, async (page) => {
+    const row = page.locator('.requirements > li').first();
+    assert.match((await row.innerText()).replace(/\s+/g, ' '), /secret-identical .*secret-strength .*task_complete .*8 checks passed$/);
+    await row.locator('summary').click();
+    assert.equal(await row.locator('li').filter({ visible: true }).count(), 12);
+  }, { width: 360 });
+});
+
 test('almost all tokens are not all', async () => {
   const result = sample();
   result.token_acceptance = { tried: 10000, accepted: 9999 };
