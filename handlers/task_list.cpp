@@ -187,7 +187,9 @@ http::Response handle(const http::Request& request, db::Connection& database) {
   http::Response response =
       http::Response::json(200, list_query::enveloped(tasks.text(), query, counts))
           .add("X-Total-Count", std::to_string(counts.total));
-  if (query.limit) response.add("Link", list_query::links(request, query, counts.total));
+  if (query.limit)
+    if (auto links = list_query::links(request, query, counts.total))
+      response.add("Link", std::move(*links));
   // Without rows, the list is empty or the reader has it: only the database knows which.
   const bool is_unread = known && counts.shown == 0;
   return precondition::tagged(request, std::move(response),

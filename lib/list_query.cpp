@@ -189,7 +189,8 @@ std::string enveloped(std::string_view tasks, const ListQuery& query, const Coun
   return out.end_object().take();
 }
 
-std::string links(const http::Request& request, const ListQuery& query, std::int64_t total) {
+std::optional<std::string> links(const http::Request& request, const ListQuery& query,
+                                 std::int64_t total) {
   std::string kept = request.target().path + "?";
   const http::Query parameters = request.query();
   for (const auto& [name, value] : parameters.pairs())
@@ -204,7 +205,9 @@ std::string links(const http::Request& request, const ListQuery& query, std::int
   std::string all = link(0, "first");
   if (query.offset > 0) all += ", " + link(std::max<std::int64_t>(0, query.offset - limit), "prev");
   if (query.offset + limit < total) all += ", " + link(query.offset + limit, "next");
-  return all + ", " + link((pages(total, limit) - 1) * limit, "last");
+  all += ", " + link((pages(total, limit) - 1) * limit, "last");
+  if (all.size() > kMaxLinkBytes) return std::nullopt;
+  return all;
 }
 
 }  // namespace list_query

@@ -54,7 +54,9 @@ struct Counts {
 std::string enveloped(std::string_view tasks, const ListQuery& query, const Counts& counts);
 
 // The Link header (RFC 8288): first, prev, next, last, as far as they exist. For a query with a
-// limit.
-std::string links(const http::Request& request, const ListQuery& query, std::int64_t total);
+// limit. nullopt if the parameters make it longer than web servers and clients take.
+std::optional<std::string> links(const http::Request& request, const ListQuery& query,
+                                 std::int64_t total);
+inline constexpr std::size_t kMaxLinkBytes = 8192;
 
 }  // namespace list_query

@@ -15,6 +15,9 @@ void fuzz(std::string_view input);
 
 namespace fuzzing {
 
+// Standard error as the process began with it: targets may turn descriptor 2 to somewhere else.
+extern const int messages;
+
 [[noreturn]] void failed(const char* condition, const char* file, int line);
 
 // Takes the first line off `input`, or all of it if there is only one.

@@ -17,10 +17,10 @@
 #include "tests/fuzz/fuzz.h"
 
 namespace fuzzing {
-namespace {
 
-// Targets may turn descriptor 2 to somewhere else.
 const int messages = dup(STDERR_FILENO);
+
+namespace {
 
 std::string_view current;
 

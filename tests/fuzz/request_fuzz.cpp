@@ -87,7 +87,8 @@ class Stand {
 struct Stands {
   Stands() {
     if (__sanitizer_set_report_fd != nullptr)
-      __sanitizer_set_report_fd(reinterpret_cast<void*>(static_cast<std::intptr_t>(dup(2))));
+      __sanitizer_set_report_fd(
+          reinterpret_cast<void*>(static_cast<std::intptr_t>(fuzzing::messages)));
   }
   Stand in{0};
   Stand out{1};

@@ -142,6 +142,15 @@ TEST(ListQuery, linksKeepTheOtherParameters) {
             "</api/u/tasks?limit=10&search=a+%26&offset=20>; rel=\"last\"");
 }
 
+TEST(ListQuery, linksThatNobodyWouldTakeAreLeftOut) {
+  const auto links = [](const std::string& parameters) {
+    const Fake fake({"REQUEST_METHOD=GET", "REQUEST_URI=/api/tasks?limit=1" + parameters});
+    return list_query::links(fake.request(), list_query::from(fake.request()), 2);
+  };
+  EXPECT_TRUE(links("&x=" + std::string(2000, 'y')));
+  EXPECT_FALSE(links("&x=" + std::string(5000, 'y')));
+}
+
 TEST(ListQuery, everyEnvelopeHasItsMembers) {
   const list_query::Counts counts{25, 4, 10};
   EXPECT_EQ(
