@@ -266,9 +266,6 @@ Settings load(const Lookup& lookup) {
 
   read_base_url(reader, settings);
   if (!settings.base_url.empty()) settings.trusted_origins.push_back(settings.base_url);
-  // Else the links in a mail would lead to wherever its requester says that we are.
-  if (settings.smtp && settings.base_url.empty())
-    reader.mistake("BETTER_AUTH_URL", "must be set where SMTP_URL is: mail has links to it");
   for (std::string& entry : reader.list("BETTER_AUTH_TRUSTED_ORIGINS"))
     settings.trusted_origins.push_back(std::move(entry));
   settings.trusted_proxies = reader.list("AUTH_TRUSTED_PROXIES");
@@ -284,6 +281,9 @@ Settings load(const Lookup& lookup) {
       reader.flag("AUTH_SECURE_COOKIES", settings.base_url.starts_with("https://"));
 
   read_auth_options(reader, settings);
+  // Else the links in a mail would lead to wherever its requester says that we are.
+  if (settings.smtp && settings.base_url.empty())
+    reader.mistake("BETTER_AUTH_URL", "must be set where SMTP_URL is: mail has links to it");
 
   settings.database_roles = reader.flag("DATABASE_ROLES", true);
   settings.database_connections = reader.number("DATABASE_CONNECTIONS", 8, 1, 64);

@@ -127,7 +127,8 @@ void step(Clock::time_point limit) {
   for (int index = 0; index < count; ++index) {
     const epoll_event& event = events[static_cast<std::size_t>(index)];
     // One callback may have destroyed the watch of another event of this round.
-    const auto found = here.watches.find(event.data.u64);
+    const std::uint64_t id = event.data.u64;  // the structure is packed: no reference into it
+    const auto found = here.watches.find(id);
     if (found != here.watches.end()) found->second->notify(event.events);
   }
   run_woken();
