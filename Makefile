@@ -52,7 +52,8 @@ ROUTES   := $(OUT)/routes.tsv
 PACKAGES_OF_GOAL := build $(if $(filter run start test verify lighthouse,$(MAKECMDGOALS)),run) \
                     $(if $(filter test lighthouse,$(MAKECMDGOALS)),test) $(if $(filter lint,$(MAKECMDGOALS)),lint test) \
                     $(if $(filter bench%,$(MAKECMDGOALS)),run bench) \
-                    $(filter fuzz,$(MAKECMDGOALS))
+                    $(filter fuzz,$(MAKECMDGOALS)) \
+                    $(if $(filter deb test-package,$(MAKECMDGOALS)),deb) $(if $(filter test-package,$(MAKECMDGOALS)),run test)
 ifneq ($(filter-out clean distclean uninstall installcheck stop status,$(or $(MAKECMDGOALS),all)),)
   ifneq ($(shell env/install-packages $(PACKAGES_OF_GOAL) >&2 && echo done),done)
     $(error the packages above could not be installed)
@@ -232,13 +233,15 @@ STRIP           :=
 # The group whose members, the web server's workers, may connect to the programs.
 WEB_GROUP       := www-data
 DESTDIR         :=
+# How nginx is to call the folder of its include files, if not by the one they are installed in.
+NGINX_CONF      :=
 
 VERSION := $(shell sed -nE '1s/.*\((.*)\).*/\1/p' env/debian/changelog)
 HASHING := $(patsubst handlers/%.cpp,%,$(shell grep -l '"lib/password.h"' handlers/*.cpp))
 
 INSTALL_SETTINGS = $(foreach name,DESTDIR bindir libexecdir datadir mandir docdir sysconfdir runstatedir \
   unitdir sysusersdir tmpfilesdir bashcompletiondir PROGRAM_PREFIX INSTALL INSTALL_PROGRAM INSTALL_DATA \
-  STRIP WEB_GROUP VERSION HASHING,$(name)='$($(name))')
+  STRIP WEB_GROUP NGINX_CONF VERSION HASHING,$(name)='$($(name))')
 
 .PHONY: install install-strip uninstall installcheck
 install-strip: STRIP := yes
@@ -249,6 +252,16 @@ uninstall:
 	@$(INSTALL_SETTINGS) env/install uninstall
 installcheck:
 	@$(INSTALL_SETTINGS) env/install check $(OUT)
+
+# Debian packages in build/deb, made by dpkg-buildpackage from a copy of what git knows of; the pages and
+# todo-verify go along as they are built here.
+.PHONY: deb
+deb: pages $(OUT)/verify/todo-verify.mjs
+	@CXX="$(CXX)" env/debian/build $(OUT) $(VERSION)
+# In a fresh Debian tree, as root; some minutes.
+.PHONY: test-package
+test-package: deb
+	@TODO_ROOT=$(CURDIR) bats tests/package
 
 # --- Figures --------------------------------------------------------------------------------------
 
@@ -290,7 +303,7 @@ SCRIPTS := env/embedded env/verify/todo-verify env/settings.sh env/install-packa
            env/install env/systemd/render env/render-snippets env/todo-fcgi \
            sql/migrate nginx/render tests/run tests/check-layers tests/figures tests/leaks .ci/run
 SCRIPTS += tests/coldstart tests/fuzz/run
-SCRIPTS += env/completion.bash
+SCRIPTS += env/completion.bash env/debian/build
 
 .PHONY: lint check-format check-tidy check-layers check-shell
 lint: check-format check-layers check-shell check-tidy
