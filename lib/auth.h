@@ -16,8 +16,8 @@ struct User {
 
 // The user whose valid token the request carries. Throws 401 otherwise.
 // Costs no database call for a token of the shared secret; for one of a table key, one call when
-// the table was read more than kKeyLifetime ago, or the key is not known and the table was read
-// more than kRetryAfter ago, whatever tokens arrive.
+// the table was read more than kKeyLifetime ago, or the key is not known: then one in kRetryAfter,
+// after a few at once, whatever tokens arrive.
 User require_user(const http::Request& request, db::Connection& database);
 
 // What require_user() throws.
