@@ -302,17 +302,23 @@ SOURCES := $(wildcard lib/*.cpp lib/*.h handlers/*.cpp tests/unit/*.cpp tests/un
 SCRIPTS := env/embedded env/verify/todo-verify env/settings.sh env/install-packages env/database-url env/auth-path \
            env/install env/systemd/render env/render-snippets env/todo-fcgi \
            sql/migrate nginx/render tests/run tests/check-layers tests/figures tests/leaks .ci/run
-SCRIPTS += tests/coldstart tests/fuzz/run
+SCRIPTS += tests/coldstart tests/fuzz/run tests/check-hardening
 SCRIPTS += env/completion.bash env/debian/build
 
-.PHONY: lint check-format check-tidy check-layers check-shell
-lint: check-format check-layers check-shell check-tidy
+.PHONY: lint check-format check-tidy check-layers check-shell check-cppcheck check-hardening
+lint: check-format check-layers check-shell check-cppcheck check-tidy
 check-format:
 	clang-format --dry-run --Werror $(SOURCES)
 check-tidy: $(OUT)/generated/routes.inc
 	printf '%s\n' $(wildcard lib/*.cpp handlers/*.cpp) | \
 	  xargs -P $$(nproc) -n 4 bash -c 'clang-tidy --quiet "$$@" -- -std=c++20 -I. \
 	    -isystem /usr/include/postgresql -I$(OUT)/generated' clang-tidy
+check-cppcheck: $(OUT)/generated/routes.inc $(OUT)/generated/programs.inc
+	cppcheck --quiet --error-exitcode=1 --std=c++20 --enable=warning,performance,portability -j $$(nproc) \
+	  --inline-suppr --suppress=missingIncludeSystem -I. -I$(OUT)/generated \
+	  $(wildcard lib/*.cpp handlers/*.cpp tests/fuzz/*.cpp)
+check-hardening: all
+	tests/check-hardening $(OUT)
 check-layers:
 	tests/check-layers
 check-shell:

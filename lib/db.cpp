@@ -522,6 +522,7 @@ Result Connection::Pool::run(std::string_view subject, std::string_view sql,
                         "the database did not answer in time"));
   });
   deadline.set(Clock::now() + kDeadline);
+  // cppcheck-suppress danglingLifetime ; whoever marks the call as done has taken it from all lists
   waiting_.push_back(&call);
   loop::wait_until([&] { return call.done; });
   if (call.error) throw Error(std::move(*call.error));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "lib/db.h"
 
@@ -11,13 +12,14 @@ namespace {
 
 constexpr const char* kWord = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 
-bool is_libpq_parameter(std::string_view name) {
-  if (name == "ssl") return true;  // libpq reads ssl=true as sslmode=require (JDBC's spelling)
+// Names of parameters that libpq knows.
+std::set<std::string, std::less<>> libpq_parameters() {
+  std::set<std::string, std::less<>> names{"ssl"};  // read as sslmode=require (JDBC's spelling)
   const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> options(PQconndefaults(),
                                                                                PQconninfoFree);
   for (const PQconninfoOption* option = options.get(); option && option->keyword; ++option)
-    if (name == option->keyword) return true;
-  return false;
+    names.insert(option->keyword);
+  return names;
 }
 
 }  // namespace
@@ -33,11 +35,12 @@ std::string normalized_url(std::string_view url, std::vector<std::string>& warni
   const std::size_t question = std::min(url.find('?', scheme_end), url.size());
   std::string clean = "postgresql" + std::string(url.substr(scheme_end, question - scheme_end));
   char separator = '?';
+  const auto known = libpq_parameters();
   for (std::size_t begin = question + 1; begin < url.size();) {
     const std::size_t end = std::min(url.find('&', begin), url.size());
     const std::string_view pair = url.substr(begin, end - begin);
     const std::string_view name = pair.substr(0, pair.find('='));
-    if (is_libpq_parameter(name)) {
+    if (known.contains(name)) {
       clean += separator;
       clean += pair;
       separator = '&';

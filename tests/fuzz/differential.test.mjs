@@ -9,40 +9,10 @@ import { parseCookies } from '../node_modules/better-call/dist/cookies.mjs';
 import { matchesOriginPattern } from '../node_modules/better-auth/dist/auth/trusted-origins.mjs';
 import * as jose from 'jose';
 import * as z from 'zod';
+import { CASES, below, changed, pick, random, some } from './random.mjs';
 
-const seed = Number(process.env.FUZZ_SEED ?? crypto.randomInt(2 ** 31));
-console.log(`# FUZZ_SEED=${seed}`);
-const CASES = Number(process.env.FUZZ_CASES ?? 4000);
 const wire = JSON.parse(readFileSync(new URL('../vectors/better-auth-vectors.json', import.meta.url), 'utf8'));
 const suite = (name) => JSON.parse(readFileSync(new URL(`../vectors/json-test-suite/${name}.json`, import.meta.url), 'utf8'));
-
-// mulberry32: the same numbers for the same seed, on every machine.
-let state = seed;
-function random() {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-}
-const below = (end) => Math.floor(random() * end);
-const pick = (list) => list[below(list.length)];
-const some = (make, most) => Array.from({ length: below(most + 1) }, make);
-
-// A few changes of a text.
-function changed(text, alphabet) {
-  let result = text;
-  for (let count = 1 + below(3); count > 0; count -= 1) {
-    const at = below(result.length + 1);
-    switch (below(5)) {
-      case 0: result = result.slice(0, at) + pick(alphabet) + result.slice(at); break;
-      case 1: result = result.slice(0, at) + pick(alphabet) + result.slice(at + 1); break;
-      case 2: result = result.slice(0, at) + result.slice(at + 1 + below(3)); break;
-      case 3: result = result.slice(0, at) + result.slice(at - below(5)); break;
-      default: result = result.slice(0, at);
-    }
-  }
-  return result;
-}
 
 const shown = (value) => JSON.stringify(value).replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 const hex = (value) => Buffer.from(value).toString('hex') || '.';

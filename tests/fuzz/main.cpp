@@ -122,7 +122,7 @@ class Mutator {
         break;
       case 4: {
         const std::string& other = seeds_[below(seeds_.size())];
-        text = text.substr(0, at) + other.substr(below(other.size() + 1));
+        text.replace(at, std::string::npos, other, below(other.size() + 1), std::string::npos);
         break;
       }
       case 5:

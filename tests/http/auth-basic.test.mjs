@@ -35,7 +35,7 @@ test('user, account and session are stored as Better Auth stores them', async ()
   assert.equal(crypto.scryptSync('password123', salt, 64, { N: 16384, r: 16, p: 1, maxmem: 64 * 1024 * 1024 }).toString('hex'), key);
 });
 
-test('a taken address is 422 in any letter case; of many at once exactly one gets it', async () => {
+test('row 59: a taken address is 422 in any letter case; of many at once exactly one gets it', async () => {
   const user = await signUp();
   const taken = await post('sign-up/email', { name: 'x', email: user.email.toUpperCase(), password: 'password123' });
   assert.equal(taken.status, 422);
@@ -48,7 +48,7 @@ test('a taken address is 422 in any letter case; of many at once exactly one get
   assert.equal(sql("SELECT count(*), (SELECT count(*) FROM account a WHERE a.\"userId\" = min(u.id)) FROM \"user\" u WHERE email = :'email'", { email }), '1|1');
 });
 
-test('a password has 8 to 128 UTF-16 units, and is not trimmed', async () => {
+test('row 66: a password has 8 to 128 UTF-16 units, and is not trimmed', async () => {
   for (const [password, code] of [['1234567', 'PASSWORD_TOO_SHORT'], ['x'.repeat(129), 'PASSWORD_TOO_LONG'], ['😀'.repeat(3), 'PASSWORD_TOO_SHORT'], ['😀'.repeat(65), 'PASSWORD_TOO_LONG']]) {
     const answer = await post('sign-up/email', { name: 'x', email: randomEmail(), password });
     assert.equal(answer.status, 400);
@@ -63,7 +63,7 @@ test('a password has 8 to 128 UTF-16 units, and is not trimmed', async () => {
   assert.equal((await post('sign-in/email', { email: user.email, password: ' ﬁancé①Å long' })).status, 401);
 });
 
-test('U+0000 in a name cannot be stored: 422, and nothing is left', async () => {
+test('row 35: U+0000 in a name cannot be stored: 422, and nothing is left', async () => {
   const email = randomEmail();
   const answer = await post('sign-up/email', `{"name":"a\\u0000b","email":"${email}","password":"password123"}`);
   assert.deepEqual([answer.status, answer.json.code], [422, 'FAILED_TO_CREATE_USER']);
@@ -209,7 +209,7 @@ test('a token has the contract\'s header and claims, and opens the task service 
   assert.deepEqual([none.status, none.json], [401, { message: 'Unauthorized', code: 'UNAUTHORIZED' }]);
 });
 
-test('a name that would make the header too long leaves it out, and the session is answered', async () => {
+test('row 20: a name that would make the header too long leaves it out, and the session is answered', async () => {
   const user = await signUp({ name: 'n'.repeat(7000) });
   const answer = await user.get('get-session');
   assert.equal(answer.status, 200);

@@ -34,7 +34,7 @@ test('a body of another type is 415 and quotes it; malformed JSON is 400', async
   assert.equal((await post('sign-in/email', login, { 'content-type': 'APPLICATION/JSON; charset=utf-8' })).status, 401);
 });
 
-test('JSON is read leniently: a byte order mark, bad bytes, half surrogate pairs, duplicates', async () => {
+test('row 32: JSON is read leniently: a byte order mark, bad bytes, half surrogate pairs, duplicates', async () => {
   const email = randomEmail();
   const text = Buffer.concat([Buffer.from(`\uFEFF{"__proto__":{"x":1},"name":"first","name":"a`), Buffer.from([0xff]), Buffer.from(`\\ud800","email":"${email}","password":"password123"}`)]);
   const answer = await post('sign-up/email', text);
@@ -72,7 +72,7 @@ test('checks come in order: routing, body, origin, callback, schema, session', a
   assert.equal((await post('sign-in/email', login, { origin: 'http://evil.example' })).json.code, 'INVALID_ORIGIN');
 });
 
-test('a request with any cookie must come from a trusted origin', async () => {
+test('row 56: a request with any cookie must come from a trusted origin', async () => {
   const cookie = 'anything=1';
   for (const [headers, code] of [[{}, 'MISSING_OR_NULL_ORIGIN'], [{ origin: 'null' }, 'MISSING_OR_NULL_ORIGIN'], [{ origin: 'http://evil.example' }, 'INVALID_ORIGIN'], [{ referer: 'http://evil.example/x' }, 'INVALID_ORIGIN'], [{ origin: `${origin}.evil.example` }, 'INVALID_ORIGIN'],
     [{ origin: 'null', 'sec-fetch-site': 'cross-site' }, 'MISSING_OR_NULL_ORIGIN']]) {
@@ -86,7 +86,7 @@ test('a request with any cookie must come from a trusted origin', async () => {
   assert.equal((await request('GET', '/api/auth/get-session', { cookie, headers: { origin: 'http://evil.example' } })).status, 200, 'GET');
 });
 
-test('sign-in without a cookie is checked when a browser or another page sends it', async () => {
+test('row 56: sign-in without a cookie is checked when a browser or another page sends it', async () => {
   for (const [headers, code] of [[{ origin: 'http://evil.example' }, 'INVALID_ORIGIN'], [{ referer: 'http://evil.example/' }, 'INVALID_ORIGIN'], [{ 'sec-fetch-site': 'same-origin' }, 'MISSING_OR_NULL_ORIGIN'], [{ 'sec-fetch-mode': 'cors', origin: 'null' }, 'MISSING_OR_NULL_ORIGIN'],
     [{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', origin }, 'CROSS_SITE_NAVIGATION_LOGIN_BLOCKED']]) {
     const answer = await post('sign-in/email', login, headers);
@@ -95,7 +95,7 @@ test('sign-in without a cookie is checked when a browser or another page sends i
   for (const headers of [{}, { origin }, { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors', origin: trusted }, { 'sec-fetch-site': ' ' }]) assert.equal((await post('sign-in/email', login, headers)).status, 401, JSON.stringify(headers));
 });
 
-test('an address to go on to must be a path or trusted, on every route', async () => {
+test('row 57: an address to go on to must be a path or trusted, on every route', async () => {
   for (const [name, code] of [['callbackURL', 'INVALID_CALLBACK_URL'], ['redirectTo', 'INVALID_REDIRECT_URL'], ['errorCallbackURL', 'INVALID_ERROR_CALLBACK_URL'], ['newUserCallbackURL', 'INVALID_NEW_USER_CALLBACK_URL']]) {
     for (const url of ['//evil.example', '/\\evil.example', 'https://evil.example', 'javascript:alert(1)', 'dash', '/%2Fevil', '/a\tb', `${origin}@evil.example`]) {
       const answer = await post('sign-out', { [name]: url });
@@ -109,7 +109,7 @@ test('an address to go on to must be a path or trusted, on every route', async (
   assert.equal((await request('GET', '/api/auth/verify-email?token=x&callbackURL=//evil.example')).status, 403);
 });
 
-test('cookies: the first of a name counts, quotes are dropped, a forged or re-spelled signature is none', async () => {
+test('row 55: cookies: the first of a name counts, quotes are dropped, a forged or re-spelled signature is none', async () => {
   const user = await signUp();
   const name = 'better-auth.session_token';
   const session = (cookie) => request('GET', '/api/auth/get-session', { cookie });
@@ -130,7 +130,7 @@ test('trusted origins may call with credentials; others get no CORS header; pref
   assert.deepEqual([evil.status, evil.headers['access-control-allow-origin']], [404, undefined]);
 });
 
-test('the host of a request never gets into what is trusted or issued where a base URL is set', async () => {
+test('row 58: the host of a request never gets into what is trusted or issued where a base URL is set', async () => {
   const answer = await raw(`POST /api/auth/sign-in/email HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\nContent-Type: application/json\r\nContent-Length: 2\r\nX-Forwarded-Host: evil.example\r\nConnection: close\r\n\r\n{}`);
   assert.match(answer, /VALIDATION_ERROR/);
   const signIn = await raw(`POST /api/auth/sign-in/email HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\nContent-Type: application/json\r\nContent-Length: 41\r\nConnection: close\r\n\r\n{"email":"a@x.co","password":"password1"}`);

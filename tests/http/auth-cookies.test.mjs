@@ -66,7 +66,7 @@ test('a lifetime of the deployment is in the cookie and in the row', async () =>
   assert.deepEqual(made.find('set-cookie'), [`better-auth.session_token=${seal(made.json.token)}; Max-Age=3600; Path=/; HttpOnly; SameSite=Lax`]);
 });
 
-test('a signature is of the whole value, by this secret, in padded base64', async () => {
+test('row 55: a signature is of the whole value, by this secret, in padded base64', async () => {
   const user = await signUp();
   const session = async (value) => (await request('GET', '/api/auth/get-session', { cookie: `better-auth.session_token=${value}` })).json?.user?.id;
   const good = decodeURIComponent(seal(user.token));

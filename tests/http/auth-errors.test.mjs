@@ -56,7 +56,7 @@ test('an error is message, then code, in JSON, and nothing else', async () => {
   }
 });
 
-test('no text of a client comes back in an error but the type of a body', async () => {
+test('row 72: no text of a client comes back in an error but the type of a body', async () => {
   const mark = 'zq-mark-zq';
   for (const [route, body, headers] of [['sign-in/email', { email: mark, password: mark, rememberMe: mark }], ['sign-up/email', { name: mark, email: mark, password: mark, image: [mark] }], ['sign-in/email', `{"${mark}":`], ['sign-out', { callbackURL: `//${mark}` }], ['sign-out', {}, { origin: `http://${mark}` }], [mark, {}]]) {
     const answer = await post(route, body, headers, { cookie: 'a=b' });
@@ -116,7 +116,7 @@ test('only the named types are taken, and forms only where people sign in and up
   assert.equal((await post('sign-out', 'a=b', { 'content-type': 'application/x-www-form-urlencoded' })).status, 415);
 });
 
-test('JSON that is cut, deep, or followed by something is 400, never worse', async () => {
+test('row 32: JSON that is cut, deep, or followed by something is 400, never worse', async () => {
   for (const body of ['{', '{}x', '{"a":1,}', "{'a':1}", '\u00a0', '{"a":NaN}', '{}\0', '\uFEFF\uFEFF{}', '{"a":"\n"}']) {
     const answer = await post('sign-out', body);
     assert.deepEqual([answer.status, answer.json], [400, { message: 'Invalid JSON in request body', code: 'BAD_REQUEST' }], JSON.stringify(body));

@@ -44,7 +44,7 @@ test('every allowed request restarts the window, a refused one does not', () => 
   assert.equal(counter(from, route), '1');
 });
 
-test('of many requests at once exactly as many get through as may', async () => {
+test('row 63: of many requests at once exactly as many get through as may', async () => {
   const from = client();
   const statuses = await Promise.all(Array.from({ length: 12 }, () => new Promise((resolve, reject) => {
     const child = spawn(`${process.env.TODO_BIN}/signin`, {
@@ -91,7 +91,7 @@ test('the limit comes before routing: other methods, a slash at the end and unkn
   assert.equal(signIn(from).status, 429);
 });
 
-test('clients count by their address: an IPv6 network as one, a mapped IPv4 as IPv4, who has none together', () => {
+test('row 63: clients count by their address: an IPv6 network as one, a mapped IPv4 as IPv4, who has none together', () => {
   const network = `2001:db8:${crypto.randomBytes(2).toString('hex')}:${crypto.randomBytes(2).toString('hex')}`;
   for (const from of [`${network}::1`, `${network}:0:0:0:2`, `${network.toUpperCase()}:ffff::3`]) assert.equal(signIn(from).status, 400, from);
   assert.equal(signIn(`${network}:1:2:3:4`).status, 429);
@@ -105,7 +105,7 @@ test('clients count by their address: an IPv6 network as one, a mapped IPv4 as I
   sql("DELETE FROM \"rateLimit\" WHERE key = :'key'", { key });
 });
 
-test('no header of a client moves it into another counter where proxies are trusted', () => {
+test('row 63: no header of a client moves it into another counter where proxies are trusted', () => {
   const from = client();
   const proxied = { ...settings, AUTH_TRUSTED_PROXIES: '192.0.2.0/24' };
   const call = (list) => cgi('signin', 'POST', '/api/auth/sign-in/email', { settings: proxied, headers: { 'x-forwarded-for': list }, body: { email: 'no', password: 'x' } }).status;

@@ -6,7 +6,7 @@ import { someone, sql } from './harness.mjs';
 const operations = [['GET', ''], ['HEAD', ''], ['PUT', '', { title: 'stolen' }], ['PATCH', '', { title: 'stolen' }], ['DELETE', ''], ['PATCH', '/complete'], ['POST', '/toggle', { completed: true }]];
 const rows = (user) => sql("SELECT id, title, description, completed, updated_at FROM task WHERE user_id = :'user' ORDER BY id", { user: user.id });
 
-test('another user\'s task is answered byte for byte like a missing one, on every route', async () => {
+test('row 51: another user\'s task is answered byte for byte like a missing one, on every route', async () => {
   const [a, b] = [someone(), someone()];
   const tasks = [];
   for (let n = 0; n < 5; n += 1) {
@@ -31,7 +31,7 @@ test('another user\'s task is answered byte for byte like a missing one, on ever
   assert.equal(rows(a), before);
 });
 
-test('another user\'s tasks are not listed, counted, found or paged into', async () => {
+test('row 51: another user\'s tasks are not listed, counted, found or paged into', async () => {
   const [a, b] = [someone(), someone()];
   for (let n = 0; n < 3; n += 1) await a.create({ title: 'needle in a' });
   await b.create({ title: 'of b' });
@@ -45,7 +45,7 @@ test('another user\'s tasks are not listed, counted, found or paged into', async
   assert.doesNotMatch(rows(a), /planted/);
 });
 
-test('users that write at once, with ids in between, stay apart', async () => {
+test('row 51: users that write at once, with ids in between, stay apart', async () => {
   const users = Array.from({ length: 4 }, () => someone());
   await Promise.all(users.flatMap((user) => Array.from({ length: 10 }, (_, n) => user.create({ title: `${user.id}-${n}` }))));
   for (const user of users) {

@@ -58,7 +58,7 @@ test('a cookie is never read on a task route', async () => {
   assert.equal(answer.status, 401);
 });
 
-test('a wrong signature, algorithm or form is refused on every task route', async () => {
+test('rows 40, 41, 42, 43: a wrong signature, algorithm or form is refused on every task route', async () => {
   const good = sign(claims());
   const [head, body, signature] = good.split('.');
   const bad = {
@@ -102,7 +102,7 @@ test('a wrong signature, algorithm or form is refused on every task route', asyn
   });
 });
 
-test('two Authorization headers are refused, whichever of them is good', async () => {
+test('row 43: two Authorization headers are refused, whichever of them is good', async () => {
   const [good, other] = [sign(claims()), tokenOf('another')];
   for (const tokens of [[good, other], [good, 'x'], ['x', good], [good, good]]) {
     const lines = tokens.map((token) => `Authorization: Bearer ${token}\r\n`).join('');
@@ -110,18 +110,18 @@ test('two Authorization headers are refused, whichever of them is good', async (
   }
 });
 
-test('jwk, jku and x5u in a header change nothing', async () => {
+test('row 42: jwk, jku and x5u in a header change nothing', async () => {
   await accepted(sign(claims(), { header: { alg: 'HS256', jku: 'http://127.0.0.1:1/', x5u: 'http://127.0.0.1:1/', jwk: { kty: 'oct', k: 'AA' } } }), 'extras');
   await refused(sign(claims(), { key: 'A', header: { alg: 'HS256', jwk: { kty: 'oct', k: b64('A') } } }), 'own key');
 });
 
-test('exp must be there, a number, and later than now: no leeway', async () => {
+test('row 44: exp must be there, a number, and later than now: no leeway', async () => {
   for (const exp of [undefined, null, 'x', `${now() + 600}`, true, now(), now() - 1, -1, 0, 1e308, -1e308, [now() + 600]]) await refused(sign(claims({ exp })), `exp ${exp}`);
   await accepted(sign(claims({ exp: now() + 600.25 })), 'fraction');
   await accepted(sign(`{"sub":"${user}","exp":${(now() + 600) / 10}e1}`), 'exponent');
 });
 
-test('nbf may lie 60 s ahead and no more; iat may have a fraction', async () => {
+test('row 44: nbf may lie 60 s ahead and no more; iat may have a fraction', async () => {
   await accepted(sign(claims({ nbf: now() + 50 })), 'nbf soon');
   await refused(sign(claims({ nbf: now() + 90 })), 'nbf later');
   await refused(sign(claims({ nbf: 'x' })), 'nbf text');
@@ -129,17 +129,17 @@ test('nbf may lie 60 s ahead and no more; iat may have a fraction', async () => 
   await refused(sign(claims({ iat: 'x' })), 'iat text');
 });
 
-test('sub must be a text that is not empty', async () => {
+test('row 45: sub must be a text that is not empty', async () => {
   for (const sub of [undefined, null, '', 5, ['a'], {}, true, 'a\u0000b']) await refused(sign(claims({ sub })), `sub ${sub}`);
 });
 
-test('on a token of the shared secret, iss and aud count when they are there', async () => {
+test('row 46: on a token of the shared secret, iss and aud count when they are there', async () => {
   await accepted(sign(claims({ iss: origin, aud: origin })), 'own');
   await accepted(sign(claims({ aud: ['x', origin] })), 'one of the audiences');
   for (const more of [{ iss: 'http://evil.example' }, { aud: 'http://evil.example' }, { iss: `${origin}/` }, { iss: origin.slice(0, -1) }, { iss: 5 }, { aud: [] }, { aud: [5] }]) await refused(sign(claims(more)), JSON.stringify(more));
 });
 
-test('tokens of other kinds under the same secret are refused', async () => {
+test('row 47: tokens of other kinds under the same secret are refused', async () => {
   await refused(sign({ email: 'zoe@example.com', userId: user, iat: now(), exp: now() + 600 }, { header: { alg: 'HS256' } }), 'e-mail token');
   await refused(sign({ session: { userId: user }, user: { id: user }, sub: user, exp: now() + 600 }, { header: { alg: 'HS256' } }), 'cached session');
   await refused('sQ7mB2xKt9VwLr4NzHd8JcYf3PgAeU6T', 'session token');
@@ -208,7 +208,7 @@ test('the token that a signed-in user gets is accepted for that user, the token 
   await refused(decodeURIComponent(member.cookie.split('=')[1].split(';')[0]), 'signed cookie');
 });
 
-test('the algorithm belongs to the key: neither the header nor the public key as a secret can change it', async () => {
+test('row 40: the algorithm belongs to the key: neither the header nor the public key as a secret can change it', async () => {
   const ed = tableKey('EdDSA');
   const rsa = tableKey('RS256');
   const ec = tableKey('ES256');
@@ -238,7 +238,7 @@ test('a token of a table key opens every task route, and a forged one none', asy
   await onEveryRoute(async (method, path, body) => assert.equal((await request(method, path, { token: forged, body })).status, 401, `${method} ${path}`));
 });
 
-test('a row without alg is EdDSA; an unsafe, garbled or long expired row is no key', async () => {
+test('row 48: a row without alg is EdDSA; an unsafe, garbled or long expired row is no key', async () => {
   const unnamed = tableKey('EdDSA', { alg: 'NULL' });
   const expired = tableKey('EdDSA', { expires: "now() - interval '1 day'" });
   const bad = [tableKey('EdDSA', { expires: "now() - interval '31 days'" }), tableKey('RS256', { bits: 1024 }),

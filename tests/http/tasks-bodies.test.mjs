@@ -25,7 +25,7 @@ async function refused(body, status, expected = {}, headers = {}) {
   return answer;
 }
 
-test('JSON is read under every spelling of its type', async () => {
+test('row 26: JSON is read under every spelling of its type', async () => {
   for (const type of ['application/json', 'Application/JSON', 'application/json; charset=UTF-8', 'application/json;charset="utf-8"',
     'application/merge-patch+json', 'application/json; odd=1']) {
     assert.equal((await create('{"title":"x"}', { 'content-type': type })).status, 201, type);
@@ -36,7 +36,7 @@ test('a body of JSON without a type is read', async () => {
   assert.equal((await create('{"title":"x"}', { 'content-type': null })).status, 201);
 });
 
-test('another type, charset or encoding is 415 and says what is accepted', async () => {
+test('rows 26, 27: another type, charset or encoding is 415 and says what is accepted', async () => {
   for (const type of ['text/plain', 'multipart/form-data; boundary=x', 'application/x-www-form-urlencoded', 'application/jsonp',
     'application/json; charset=utf-16', 'application/json; charset=latin1', 'json', 'text/json']) {
     const answer = await refused('{"title":"x"}', 415, {}, { 'content-type': type });
@@ -66,7 +66,7 @@ test('a body on GET, HEAD and DELETE is ignored, whatever it is, up to the limit
   for (const method of ['GET', 'DELETE']) assertError(await user.send(method, `/api/tasks/${task.id}`, { body: 'x'.repeat(131073) }), 413, 'payload_too_large', method);
 });
 
-test('a body of the limit is read, one byte more is 413 in JSON, by length and while reading', async () => {
+test('row 28: a body of the limit is read, one byte more is 413 in JSON, by length and while reading', async () => {
   const filled = (size) => { const head = '{"title":"x","ignored":"'; return `${head}${'y'.repeat(size - head.length - 2)}"}`; };
   assert.equal((await create(filled(131072))).status, 201);
   for (const headers of [{}, { 'transfer-encoding': 'chunked' }]) {
@@ -81,7 +81,7 @@ test('what is JSON but no object is 422', async () => {
   for (const body of ['[]', 'null', 'true', '1', '"text"', '[{"title":"x"}]']) await refused(body, 422, { field: 'body', constraint: 'type=object' });
 });
 
-test('what is not JSON is 400', async () => {
+test('row 32: what is not JSON is 400', async () => {
   for (const body of ['{', '{"title":"x"', '{"title":"x"} x', '{"title":"x"}{}', '{"title":"x",}', "{'title':'x'}", '{title:"x"}', '// c\n{"title":"x"}',
     '{"title":NaN}', '{"a":Infinity,"title":"x"}', '   ', '\n', '\uFEFF{"title":"x"}', '{"title":"x"}\u0000', '{"title":"a\nb"}', '{"title":"\\x41"}', '{"a":01,"title":"x"}']) {
     const answer = await refused(body, 400);
@@ -89,13 +89,13 @@ test('what is not JSON is 400', async () => {
   }
 });
 
-test('bytes that are not UTF-8 are 400', async () => {
+test('row 34: bytes that are not UTF-8 are 400', async () => {
   for (const bytes of [[0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82], [0xff], [0x80]]) {
     await refused(Buffer.concat([Buffer.from('{"title":"'), Buffer.from(bytes), Buffer.from('"}')]), 400);
   }
 });
 
-test('32 levels are read, 33 and 100,000 are 400', async () => {
+test('row 32: 32 levels are read, 33 and 100,000 are 400', async () => {
   const nested = (levels) => `{"title":"x","ignored":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`;
   assert.equal((await create(nested(32))).status, 201);
   await refused(nested(33), 400);
@@ -108,7 +108,7 @@ test('the last of two members counts, and unknown members are ignored with their
   await refused('{"title":"a","x":1e400}', 400);
 });
 
-test('length is counted in code points: 200 emoji are a title, 201 letters are not', async () => {
+test('row 34: length is counted in code points: 200 emoji are a title, 201 letters are not', async () => {
   await stored('😀'.repeat(200));
   await stored('é'.repeat(200));
   await stored('e\u0301'.repeat(100));
@@ -120,7 +120,7 @@ test('length is counted in code points: 200 emoji are a title, 201 letters are n
   assert.equal((await create(`{"title":"x","description":"${'\\ud83d\\ude00'.repeat(5000)}"}`)).status, 201);
 });
 
-test('a blank title is 422 whatever its white space is', async () => {
+test('row 36: a blank title is 422 whatever its white space is', async () => {
   for (const title of ['', ' ', '\t\n', '\u00a0', '\u1680', '\u2000\u200a', '\u2028', '\u2029', '\u202f', '\u205f', '\u3000', '\u0085', ' \u3000 ']) await refused({ title }, 422, { field: 'title' });
   await stored('\u200b');
 });
@@ -132,7 +132,7 @@ test('texts come back as they were sent', async () => {
   assert.equal((await create('{"title":"\\ud83d\\ude00 \\u00e9 \\/ \\u2028"}')).json.title, '😀 é / \u2028');
 });
 
-test('U+0000 is 422 no_nul, half of a surrogate pair is 422 well_formed_unicode', async () => {
+test('row 35: U+0000 is 422 no_nul, half of a surrogate pair is 422 well_formed_unicode', async () => {
   for (const field of ['title', 'description']) {
     const body = (text) => (field === 'title' ? `{"title":"${text}"}` : `{"title":"x","description":"${text}"}`);
     await refused(body('a\\u0000b'), 422, { field, constraint: 'no_nul' });
@@ -174,7 +174,7 @@ test('the rules for texts hold for an update as for a creation', async () => {
   assert.deepEqual({ title, description }, kept);
 });
 
-test('two Content-Length headers, or one beside chunks, never reach a handler as a body', async () => {
+test('row 29: two Content-Length headers, or one beside chunks, never reach a handler as a body', async () => {
   const head = `POST /api/tasks HTTP/1.1\r\nHost: ${base.host}\r\nAuthorization: Bearer ${user.token}\r\nContent-Type: application/json\r\nConnection: close\r\n`;
   const count = async () => Number((await user.send('GET', '/api/tasks?limit=1')).headers['x-total-count']);
   const before = await count();
@@ -186,7 +186,7 @@ test('two Content-Length headers, or one beside chunks, never reach a handler as
   assert.equal(await count(), before);
 });
 
-test('Expect: 100-continue is answered, and the body read', async () => {
+test('row 28: Expect: 100-continue is answered, and the body read', async () => {
   const body = '{"title":"expected"}';
   const answer = await raw(`POST /api/tasks HTTP/1.1\r\nHost: ${base.host}\r\nAuthorization: Bearer ${user.token}\r\nContent-Type: application/json\r\n`
     + `Content-Length: ${body.length}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n${body}`);

@@ -4,7 +4,7 @@ import { assertError, base, origin, raw, request, someone, trusted, test } from 
 
 const user = someone();
 
-test('a wrong method on a known path is 405 with Allow, before authentication', async () => {
+test('row 23: a wrong method on a known path is 405 with Allow, before authentication', async () => {
   for (const [method, path, allow] of [['PUT', '/api/tasks', 'GET, HEAD, POST, OPTIONS'], ['DELETE', '/api/u/tasks', 'GET, HEAD, POST, OPTIONS'], ['POST', '/api/tasks/1', 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS'],
     ['GET', '/api/tasks/1/complete', 'POST, PUT, PATCH, OPTIONS'], ['DELETE', '/api/tasks/1/toggle', 'POST, PUT, PATCH, OPTIONS'], ['POST', '/api/health', 'GET, HEAD, OPTIONS'], ['PROPFIND', '/api/tasks', 'GET, HEAD, POST, OPTIONS']]) {
     const answer = await raw(`${method} ${path} HTTP/1.1\r\nHost: ${base.host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
@@ -36,7 +36,7 @@ test('CONNECT is refused', async () => {
   assert.match(await raw(`CONNECT ${base.host} HTTP/1.1\r\nHost: ${base.host}\r\nConnection: close\r\n\r\n`), /^HTTP\/1\.1 (400|405)/);
 });
 
-test('HEAD is GET without its body', async () => {
+test('row 24: HEAD is GET without its body', async () => {
   const task = await user.create();
   for (const path of ['/api/tasks', `/api/tasks/${task.id}`, '/api/health', '/api/tasks?limit=1', '/api/tasks/999999999']) {
     const get = await user.send('GET', path);
@@ -59,7 +59,7 @@ test('OPTIONS without Origin says which methods there are', async () => {
   assert.equal((await request('OPTIONS', '/api/nothing')).status, 404);
 });
 
-test('a preflight from an allowed origin is answered without a token', async () => {
+test('row 25: a preflight from an allowed origin is answered without a token', async () => {
   for (const from of [trusted, origin]) {
     const answer = await request('OPTIONS', '/api/tasks/1', { headers: { origin: from, 'access-control-request-method': 'PATCH', 'access-control-request-headers': 'authorization, x-odd' } });
     assert.equal(answer.status, 204);
@@ -72,7 +72,7 @@ test('a preflight from an allowed origin is answered without a token', async () 
   }
 });
 
-test('another origin gets the same answers without any CORS header', async () => {
+test('row 25: another origin gets the same answers without any CORS header', async () => {
   for (const from of ['http://evil.example', 'null', `${trusted}.evil.example`, `${trusted}:81`, trusted.replace('http:', 'https:'), origin.replace(/:\d+$/, ':1')]) {
     for (const [method, headers] of [['OPTIONS', { 'access-control-request-method': 'GET' }], ['GET', {}]]) {
       const answer = await request(method, '/api/tasks', { headers: { origin: from, ...headers } });
@@ -83,7 +83,7 @@ test('another origin gets the same answers without any CORS header', async () =>
   }
 });
 
-test('every status carries the CORS headers for an allowed origin', async () => {
+test('row 25: every status carries the CORS headers for an allowed origin', async () => {
   const headers = { origin: trusted };
   const task = await user.create();
   const answers = [await user.send('GET', '/api/tasks', { headers }), await user.send('POST', '/api/tasks', { headers, body: { title: 'x' } }), await user.send('POST', '/api/tasks', { headers, body: '{' }),
@@ -176,13 +176,13 @@ test('only a GET or HEAD that succeeds may be kept, and a 204 has no length', as
   assert.equal((await request('GET', '/api/tasks')).headers['cache-control'], 'no-store');
 });
 
-test('a header with line breaks in a value of ours cannot be made', async () => {
+test('row 71: a header with line breaks in a value of ours cannot be made', async () => {
   const answer = await user.send('GET', '/api/tasks?limit=1&x=%0d%0aSet-Cookie:%20a=b');
   assert.equal(answer.status, 200);
   assert.equal(answer.headers['set-cookie'], undefined);
 });
 
-test('Proxy and underscored headers have no effect', async () => {
+test('row 30: Proxy and underscored headers have no effect', async () => {
   const answer = await request('GET', '/api/tasks', { token: user.token, headers: { proxy: 'http://127.0.0.1:1', x_forwarded_for: '1.2.3.4' } });
   assert.equal(answer.status, 200);
 });

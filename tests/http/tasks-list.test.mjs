@@ -146,7 +146,7 @@ test('each envelope has its members', async () => {
   assert.ok(Array.isArray((await list('?envelope=array')).json));
 });
 
-test('unknown parameters are ignored, the last of two counts, an empty one is none', async () => {
+test('row 22: unknown parameters are ignored, the last of two counts, an empty one is none', async () => {
   assert.deepEqual(await names('?user_id=other&priority=1&tags=x&_=1&category'), newest);
   assert.deepEqual(await names('?limit=1&limit=2'), newest.slice(0, 2));
   assert.deepEqual(await names('?limit=&status=&sort='), newest);

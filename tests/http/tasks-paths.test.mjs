@@ -30,7 +30,7 @@ test('every form of a collection is the same resource, with and without a slash 
   }
 });
 
-test('a path that is not exactly a resource is 404, before any token is asked for', async () => {
+test('row 21: a path that is not exactly a resource is 404, before any token is asked for', async () => {
   for (const path of ['/api/u//tasks', '//api/tasks', '/api//tasks', '/api/tasks//', '/api/tasks/1//', '/api/tasks/./1',
     '/api/../api/tasks', '/api/u/../tasks', '/api/./tasks', '/api/Tasks', '/api/tasks/1/2', '/api/nothing',
     '/api/tasks/1/complete/2', '/api/users/tasks/1/2', '/api', '/api/', '/api/v2/u/tasks']) {
@@ -51,7 +51,7 @@ test('bytes in a path that are not UTF-8 are 400', async () => {
   for (const path of ['/api/%ff/tasks', '/api/%C0%AF/tasks']) assertError(await request('GET', path), 400, 'validation_error', path);
 });
 
-test('a segment is decoded once, after splitting: an encoded slash, percent, plus and é belong to the user id', async () => {
+test('row 21: a segment is decoded once, after splitting: an encoded slash, percent, plus and é belong to the user id', async () => {
   for (const id of ['a/b', 'a%2Fb', 'a+b', 'a b', 'é', '用户', 'a?b#c', 'tasks', 'v1', 'users', '%']) {
     const user = someone(id);
     const made = await user.send('POST', user.tasks, { body: { title: 'x' } });
@@ -73,7 +73,7 @@ test('the target is cut at the first question mark, and an absolute one means th
   assert.ok(answer.endsWith(JSON.stringify([task])));
 });
 
-test('bytes of a path that are not escaped are read as they are', async () => {
+test('row 21: bytes of a path that are not escaped are read as they are', async () => {
   const line = (id, token) => raw(Buffer.concat([Buffer.from('GET /api/'), id, Buffer.from(`/tasks HTTP/1.1\r\nHost: ${base.host}\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`)]));
   assert.match(await line(Buffer.from('é'), tokenOf('é')), /^HTTP\/1\.1 200/);
   assert.match(await line(Buffer.from([0xff]), tokenOf('é')), /^HTTP\/1\.1 400/);
@@ -97,7 +97,7 @@ test('/api/tasks/tasks is the collection of a user called "tasks", and the task 
   assert.equal(other.json.details.field, 'task_id');
 });
 
-test('an id that no task can have is 404', async () => {
+test('row 37: an id that no task can have is 404', async () => {
   const user = someone();
   for (const id of ['0', '-5', '9223372036854775807', '9223372036854775808', '1'.repeat(40), '00', '-0']) {
     const answer = await user.send('GET', `/api/tasks/${id}`);
@@ -105,13 +105,13 @@ test('an id that no task can have is 404', async () => {
   }
 });
 
-test('leading zeros of an id do not matter', async () => {
+test('row 37: leading zeros of an id do not matter', async () => {
   const user = someone();
   const task = await user.create();
   assert.deepEqual((await user.send('GET', `/api/tasks/000${task.id}`)).json, task);
 });
 
-test('an id that is no number is 422 on every method, and only after authentication', async () => {
+test('row 37: an id that is no number is 422 on every method, and only after authentication', async () => {
   const user = someone();
   for (const id of ['abc', '1.0', '1e3', '%201', '+1', '0x1', '%D9%A1', '3f2504e0-4f89-41d3-9a0c-0305e82c3301', '--1', '-', '1%202']) {
     for (const [method, path, body] of [['GET', ''], ['PUT', '', {}], ['PATCH', '', {}], ['DELETE', ''], ['PATCH', '/complete']]) {

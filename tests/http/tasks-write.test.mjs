@@ -26,7 +26,7 @@ test('a missing description is null, "" stays ""', async () => {
   assert.equal((await user.create({ title: 'x', description: null })).description, null);
 });
 
-test('what belongs to the server cannot be set by a body', async () => {
+test('row 38: what belongs to the server cannot be set by a body', async () => {
   const user = someone();
   const body = { title: 'x', id: 1, user_id: 'other', completed: true, created_at: '2000-01-01T00:00:00Z', updated_at: '2000-01-01T00:00:00Z', priority: 5 };
   const task = await user.create(body);
@@ -136,7 +136,7 @@ test('setting what is set already moves the time', async () => {
   assert.notEqual(stamp(), first);
 });
 
-test('50 flips at once flip 50 times, and every version has its own time', async () => {
+test('row 61: 50 flips at once flip 50 times, and every version has its own time', async () => {
   const user = someone();
   const task = await user.create();
   const answers = await Promise.all(Array.from({ length: 51 }, () => user.send('PATCH', `/api/tasks/${task.id}/toggle`)));
@@ -185,7 +185,7 @@ test('a deleted task is gone for every method, and its id never comes back', asy
   assert.ok((await user.create()).id > task.id);
 });
 
-test('an update against a delete never revives the task', async () => {
+test('row 61: an update against a delete never revives the task', async () => {
   const user = someone();
   for (let round = 0; round < 20; round += 1) {
     const task = await user.create();

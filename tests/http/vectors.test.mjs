@@ -7,7 +7,7 @@ import { someone } from './harness.mjs';
 const vectors = (path) => JSON.parse(readFileSync(`${process.env.TODO_ROOT}/tests/vectors/${path}`, 'utf8'));
 const blank = /^[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/;
 
-test('every naughty string is stored as sent, found by search, or refused as the contract says', async () => {
+test('row 33: every naughty string is stored as sent, found by search, or refused as the contract says', async () => {
   const user = someone();
   let kept = 0;
   for (const text of vectors('naughty-strings/blns.json')) {
@@ -34,7 +34,7 @@ test('every naughty string is stored as sent, found by search, or refused as the
   assert.ok(kept > 450);
 });
 
-test('no text of the JSON test suite makes a 5xx, and what is no JSON is 400 or 422', async () => {
+test('row 31: no text of the JSON test suite makes a 5xx, and what is no JSON is 400 or 422', async () => {
   const user = someone();
   for (const entry of vectors('json-test-suite/parsing.json')) {
     const bytes = entry.repeat ? Buffer.alloc(100000, Buffer.from(entry.repeat.hex, 'hex')) : Buffer.from(entry.hex, 'hex');
@@ -45,7 +45,7 @@ test('no text of the JSON test suite makes a 5xx, and what is no JSON is 400 or 
   }
 });
 
-test('every JSON text that must be accepted is ignored as a member that nobody knows', async () => {
+test('row 31: every JSON text that must be accepted is ignored as a member that nobody knows', async () => {
   const user = someone();
   const texts = vectors('json-test-suite/parsing.json').filter((entry) => entry.expect === 'accept');
   for (const entry of texts) {

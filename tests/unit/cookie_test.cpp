@@ -72,7 +72,7 @@ TEST(Cookie, SetCookieLinesAreThoseOfTheContract) {
             "better-auth.session_token=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax");
 }
 
-TEST(Cookie, TextThatWouldEndTheHeaderIsNeverWritten) {
+TEST(Cookie, row71_TextThatWouldEndTheHeaderIsNeverWritten) {
   for (const std::string& bad :
        {std::string("a;b"), std::string("a\r\nSet-Cookie: b"), std::string("a\nb"),
         std::string("a\0b", 3), std::string("a\x7f"), std::string("a\tb")}) {
@@ -90,7 +90,7 @@ TEST(Cookie, SealedValuesNeedNoFurtherEncoding) {
   EXPECT_EQ(open(cookie_header(sealed)), value);
 }
 
-TEST(Cookie, EveryChangedCharacterMakesACookieInvalid) {
+TEST(Cookie, row55_EveryChangedCharacterMakesACookieInvalid) {
   const std::string sealed = cookie::seal("token", kSecret);
   for (std::size_t i = 0; i < sealed.size(); ++i) {
     std::string changed = sealed;
@@ -101,7 +101,7 @@ TEST(Cookie, EveryChangedCharacterMakesACookieInvalid) {
 }
 
 // The last digit before '=' has two unused bits; a lenient decoder takes four spellings.
-TEST(Cookie, ASignatureHasOneSpelling) {
+TEST(Cookie, row55_ASignatureHasOneSpelling) {
   const std::string signature = encoding::base64(crypto::hmac_sha256(kSecret, "token"));
   int accepted = 0;
   for (const char c : std::string(crypto::kAlphanumeric) + "+/=") {
@@ -129,7 +129,7 @@ TEST(Cookie, ASignatureFitsItsOwnValueOnly) {
   EXPECT_EQ(open(cookie_header(theirs)), "theirs");
 }
 
-TEST(Cookie, TheFirstCookieOfANameCounts) {
+TEST(Cookie, row55_TheFirstCookieOfANameCounts) {
   EXPECT_EQ(cookie::find("a=1; a=2", "a"), "1");
   EXPECT_EQ(cookie::find("a=; a=2", "a"), "");
   EXPECT_EQ(cookie::find("b=1; a=2", "a"), "2");
@@ -140,7 +140,7 @@ TEST(Cookie, TheFirstCookieOfANameCounts) {
   EXPECT_EQ(open(cookie_header(good) + "; " + cookie_header("forged")), "token");
 }
 
-TEST(Cookie, ThePrefixedNameIsAnotherName) {
+TEST(Cookie, row55_ThePrefixedNameIsAnotherName) {
   const std::string good = cookie::seal("token", kSecret);
   const std::string secure = "__Secure-" + cookie_header(good);
   EXPECT_EQ(open(secure), std::nullopt);
@@ -175,7 +175,7 @@ TEST(Cookie, NamesAreListedInOrder) {
   EXPECT_EQ(cookie::names(";;; "), Names{});
 }
 
-TEST(Cookie, HostileHeadersHoldNoCookie) {
+TEST(Cookie, row55_HostileHeadersHoldNoCookie) {
   for (const std::string& header :
        {std::string(), std::string(";"), std::string("="), std::string(kName),
         std::string(16384, ';'), std::string(16384, '='), cookie_header(std::string(16384, '.')),

@@ -54,7 +54,7 @@ std::string shown(std::string_view text, Policy policy) {
 
 }  // namespace
 
-TEST(Json, takesAndRefusesWhatThePublicSuiteSays) {
+TEST(Json, row31_takesAndRefusesWhatThePublicSuiteSays) {
   const std::set<std::string> kRefusedInTokens{"y_object_duplicated_key",
                                                "y_object_duplicated_key_and_value"};
   int seen = 0;
@@ -77,7 +77,7 @@ TEST(Json, takesAndRefusesWhatThePublicSuiteSays) {
 }
 
 // Where RFC 8259 lets a parser choose, the contracts choose.
-TEST(Json, decidesWhatThePublicSuiteLeavesOpen) {
+TEST(Json, row31_decidesWhatThePublicSuiteLeavesOpen) {
   const std::set<std::string> kTaken{"i_number_double_huge_neg_exp", "i_number_real_underflow",
                                      "i_number_too_big_neg_int", "i_number_too_big_pos_int",
                                      "i_number_very_big_negative_int"};
@@ -118,7 +118,7 @@ TEST(Json, decidesWhatThePublicSuiteLeavesOpen) {
   EXPECT_EQ(seen, kTaken.size() + kHalfPair.size() + kNotUtf8.size() + kRefused.size());
 }
 
-TEST(Json, readsTheTransformationsOfThePublicSuiteAsPinned) {
+TEST(Json, row31_readsTheTransformationsOfThePublicSuiteAsPinned) {
   const std::map<std::string, std::array<const char*, 3>> kPinned{
       // name, strict, lenient, token
       {"number_-9223372036854775808",
@@ -169,25 +169,25 @@ TEST(Json, readsTheTransformationsOfThePublicSuiteAsPinned) {
   EXPECT_EQ(seen, kPinned.size());
 }
 
-TEST(Json, anEmptyTextIsNoValue) {
+TEST(Json, row32_anEmptyTextIsNoValue) {
   for (const auto text : {"", " ", "\n\t\r ", "\xEF\xBB\xBF"})
     for (const Policy policy : {Policy::strict, Policy::lenient, Policy::token})
       EXPECT_FALSE(parse(text, policy)) << text;
 }
 
-TEST(Json, aNulIsNoEnd) {
+TEST(Json, row32_aNulIsNoEnd) {
   EXPECT_FALSE(parse("{\"t\":1}\0garbage"sv, Policy::strict));
   EXPECT_FALSE(parse("{}\0"sv, Policy::lenient));
 }
 
-TEST(Json, aByteOrderMarkIsSkippedByLenientOnly) {
+TEST(Json, row32_aByteOrderMarkIsSkippedByLenientOnly) {
   EXPECT_FALSE(parse("\xEF\xBB\xBF{}", Policy::strict));
   EXPECT_FALSE(parse("\xEF\xBB\xBF{}", Policy::token));
   EXPECT_TRUE(parse("\xEF\xBB\xBF{}", Policy::lenient));
   EXPECT_FALSE(parse("\xEF\xBB\xBF\xEF\xBB\xBF{}", Policy::lenient));
 }
 
-TEST(Json, nestsUpToTheLimitAndNoDeeper) {
+TEST(Json, row32_nestsUpToTheLimitAndNoDeeper) {
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + std::string(depth, ']');
   };
@@ -204,13 +204,13 @@ TEST(Json, nestsUpToTheLimitAndNoDeeper) {
   EXPECT_FALSE(parse(objects(json::kMaxDepth + 1), Policy::lenient));
 }
 
-TEST(Json, aNumberBeyondADoubleIsRefusedWhereverItStands) {
+TEST(Json, row32_aNumberBeyondADoubleIsRefusedWhereverItStands) {
   EXPECT_FALSE(parse("{\"ignored\":1e400}", Policy::strict));
   EXPECT_FALSE(parse("[-1e400]", Policy::lenient));
   EXPECT_TRUE(parse("[1e308, 1e-400, -0, 9223372036854775808]", Policy::strict));
 }
 
-TEST(Json, theLastOfDuplicatesCounts) {
+TEST(Json, row32_theLastOfDuplicatesCounts) {
   const auto value = parse(R"({"a":1,"b":2,"a":3})", Policy::strict);
   ASSERT_TRUE(value);
   EXPECT_EQ(*value->find("a")->number(), 3);
@@ -228,7 +228,7 @@ TEST(Json, manyMembersTakeLinearTime) {
   EXPECT_EQ(value->object()->size(), 200001U);
 }
 
-TEST(Json, halfASurrogatePairIsNamedByStrictRepairedByLenientRefusedByToken) {
+TEST(Json, row32_halfASurrogatePairIsNamedByStrictRepairedByLenientRefusedByToken) {
   constexpr auto kText =
       R"({"a":"x\ud800y","b":"\udc00","c":"\ud83d\ude00","d":"\\ud800","e":"fine"})";
   const auto strict = parse(kText, Policy::strict);
@@ -251,7 +251,7 @@ TEST(Json, halfASurrogatePairIsNamedByStrictRepairedByLenientRefusedByToken) {
   EXPECT_FALSE(parse(R"(["\ud800\u12"])", Policy::strict));
 }
 
-TEST(Json, illFormedBytesAreRefusedOrRepaired) {
+TEST(Json, row34_illFormedBytesAreRefusedOrRepaired) {
   EXPECT_FALSE(parse("[\"\xED\xA0\x80\"]", Policy::strict));
   EXPECT_FALSE(parse("[\"\xC0\xAF\"]", Policy::token));
   const auto lenient = parse("[\"a\xFFz\"]", Policy::lenient);
@@ -259,7 +259,7 @@ TEST(Json, illFormedBytesAreRefusedOrRepaired) {
   EXPECT_EQ(*lenient->array()->front().string(), "a\uFFFDz");
 }
 
-TEST(Json, protoIsLeftOutByLenientOnly) {
+TEST(Json, row32_protoIsLeftOutByLenientOnly) {
   EXPECT_EQ(parse(R"({"__proto__":{"a":1},"b":2})", Policy::lenient)->find("__proto__"), nullptr);
   EXPECT_NE(parse(R"({"__proto__":{"a":1},"b":2})", Policy::lenient)->find("b"), nullptr);
   EXPECT_NE(parse(R"({"__proto__":1})", Policy::strict)->find("__proto__"), nullptr);
@@ -293,7 +293,7 @@ TEST(JsonWriter, putsCommasBetweenMembersOnly) {
   EXPECT_EQ(out.take(), R"({"a":true,"b":null,"c":[-1,null,{},[1]],"d":"text"})");
 }
 
-TEST(JsonWriter, everyNaughtyStringComesBackTheSame) {
+TEST(JsonWriter, row33_everyNaughtyStringComesBackTheSame) {
   for (const auto& entry : vectors("naughty-strings/blns.json")) {
     const std::string text = entry;
     json::Writer out;

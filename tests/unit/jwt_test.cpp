@@ -113,7 +113,7 @@ void expect_rfc7515(const std::string& token, const std::vector<VerifyKey>& keys
   EXPECT_TRUE(*root->boolean());
 }
 
-TEST(Jwt, Rfc7515ExampleA1IsVerified) {
+TEST(Jwt, row39_Rfc7515ExampleA1IsVerified) {
   const auto secret = encoding::from_base64url(
       "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow");
   expect_rfc7515("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." + std::string(kRfc7515Claims) +
@@ -121,7 +121,7 @@ TEST(Jwt, Rfc7515ExampleA1IsVerified) {
                  one(VerifyKey::hmac("", secret.value())));
 }
 
-TEST(Jwt, Rfc7515ExampleA2IsVerified) {
+TEST(Jwt, row39_Rfc7515ExampleA2IsVerified) {
   const ordered_json jwk = {
       {"kty", "RSA"},
       {"n",
@@ -152,12 +152,12 @@ std::string es256_token(const std::string& signature) {
   return "eyJhbGciOiJFUzI1NiJ9." + std::string(kRfc7515Claims) + "." + signature;
 }
 
-TEST(Jwt, Rfc7515ExampleA3IsVerified) {
+TEST(Jwt, row39_Rfc7515ExampleA3IsVerified) {
   expect_rfc7515(es256_token(kRfc7515EcSignature), from_jwk("", "ES256", kRfc7515EcKey));
 }
 
 // Its payload is a sentence: the signature fits, and still it is no token.
-TEST(Jwt, Rfc8037ExampleA4HasAGoodSignatureAndNoClaims) {
+TEST(Jwt, row39_Rfc8037ExampleA4HasAGoodSignatureAndNoClaims) {
   const auto keys = from_jwk(
       "", "EdDSA",
       {{"kty", "OKP"}, {"crv", "Ed25519"}, {"x", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}});
@@ -211,7 +211,7 @@ TEST(Jwt, TheContractsEmailTokensAreSignedAndVerified) {
 // --- Algorithm (reliability, row 40)
 // --------------------------------------------------------------
 
-TEST(Jwt, TheHeaderMustNameTheAlgorithmOfTheKey) {
+TEST(Jwt, row40_TheHeaderMustNameTheAlgorithmOfTheKey) {
   for (const char* algorithm : {"none", "None", "nOnE", "", "hs256", "HS512", "RS256", "EdDSA"}) {
     const std::string header = ordered_json({{"alg", algorithm}}).dump();
     EXPECT_EQ(verdict_of_header(header), "wrong_algorithm") << algorithm;
@@ -224,7 +224,7 @@ TEST(Jwt, TheHeaderMustNameTheAlgorithmOfTheKey) {
     EXPECT_EQ(verdict_of_header(header), "malformed") << header;
 }
 
-TEST(Jwt, APublicKeyIsNoSharedSecret) {
+TEST(Jwt, row40_APublicKeyIsNoSharedSecret) {
   const Ed25519Key key = Ed25519Key::generate();
   const std::string claims = R"({"exp":1767323945})";
   const ordered_json jwk = public_jwk(key);
@@ -238,7 +238,7 @@ TEST(Jwt, APublicKeyIsNoSharedSecret) {
   EXPECT_EQ(verdict(jwt::sign_eddsa("id", claims, key), keys), "ok");
 }
 
-TEST(Jwt, AnotherAlgorithmUnderAnRsaKeyIsRefused) {
+TEST(Jwt, row40_AnotherAlgorithmUnderAnRsaKeyIsRefused) {
   const auto keys = from_jwk("", "RS256",
                              {{"kty", "RSA"},
                               {"n", std::string(342, 'A').replace(0, 1, "w").replace(341, 1, "Q")},
@@ -248,7 +248,7 @@ TEST(Jwt, AnotherAlgorithmUnderAnRsaKeyIsRefused) {
               "wrong_algorithm");
 }
 
-TEST(Jwt, ASharedSecretTokenUnderTheIdOfAKeyIsRefused) {
+TEST(Jwt, row40_ASharedSecretTokenUnderTheIdOfAKeyIsRefused) {
   std::vector<VerifyKey> keys = from_jwk("row", "EdDSA", public_jwk(Ed25519Key::generate()));
   keys.push_back(VerifyKey::hmac("", kSecret));
   EXPECT_EQ(verdict(signed_token(R"({"alg":"HS256","kid":"row"})", "{}"), keys), "wrong_algorithm");
@@ -280,7 +280,7 @@ TEST(Jwt, OneOfTwoKeysWithTheSameIdIsEnough) {
   EXPECT_EQ(verdict(jwt::sign_eddsa("id", claims, Ed25519Key::generate()), keys), "bad_signature");
 }
 
-TEST(Jwt, AKeyIdIsTextOfOneTo128Bytes) {
+TEST(Jwt, row42_AKeyIdIsTextOfOneTo128Bytes) {
   const auto verdict_of_id = [](const ordered_json& id) {
     return verdict_of_header(ordered_json({{"alg", "HS256"}, {"kid", id}}).dump());
   };
@@ -311,7 +311,7 @@ TEST(Jwt, KeyIdReadsTheHeaderOfWhatLooksLikeAToken) {
 // --- Header (row 42)
 // ------------------------------------------------------------------------------
 
-TEST(Jwt, ExtensionsThatMustBeUnderstoodAreRefused) {
+TEST(Jwt, row42_ExtensionsThatMustBeUnderstoodAreRefused) {
   for (const char* header :
        {R"({"alg":"HS256","crit":["b64"],"b64":false})",
         R"({"alg":"HS256","crit":["exp"],"exp":1})", R"({"alg":"HS256","crit":[]})",
@@ -320,7 +320,7 @@ TEST(Jwt, ExtensionsThatMustBeUnderstoodAreRefused) {
 }
 
 // The token brings its own key and is signed with it; elsewhere that key would have been used.
-TEST(Jwt, AKeyInsideTheTokenIsNeverUsed) {
+TEST(Jwt, row42_AKeyInsideTheTokenIsNeverUsed) {
   const Ed25519Key attacker = Ed25519Key::generate();
   const auto keys = from_jwk("id", "EdDSA", public_jwk(Ed25519Key::generate()));
   for (const auto& [name, value] :
@@ -336,7 +336,7 @@ TEST(Jwt, AKeyInsideTheTokenIsNeverUsed) {
   }
 }
 
-TEST(Jwt, AHeaderThatCanBeReadInTwoWaysIsRefused) {
+TEST(Jwt, row42_AHeaderThatCanBeReadInTwoWaysIsRefused) {
   for (const char* header :
        {R"({"alg":"HS256","alg":"none"})", R"({"alg":"none","alg":"HS256"})",
         R"({"alg":"HS256","x":1,"x":2})", R"({"alg":"HS256","x":"\ud800"})",
@@ -349,7 +349,7 @@ TEST(Jwt, AHeaderThatCanBeReadInTwoWaysIsRefused) {
 // --- Signature (row 41)
 // ---------------------------------------------------------------------------
 
-TEST(Jwt, ASignatureHasOneSpelling) {
+TEST(Jwt, row41_ASignatureHasOneSpelling) {
   const std::string token = good_token();
   ASSERT_EQ(verdict(token, shared_secret()), "ok");
   const std::string unsigned_part = token.substr(0, token.rfind('.') + 1);
@@ -364,7 +364,7 @@ TEST(Jwt, ASignatureHasOneSpelling) {
   EXPECT_EQ(accepted, 1);
 }
 
-TEST(Jwt, EveryChangedCharacterMakesATokenInvalid) {
+TEST(Jwt, row41_EveryChangedCharacterMakesATokenInvalid) {
   const std::string token = good_token();
   for (std::size_t i = 0; i < token.size(); ++i)
     for (const char c : {'A', 'z', '0', '-', '.'}) {
@@ -376,7 +376,7 @@ TEST(Jwt, EveryChangedCharacterMakesATokenInvalid) {
     }
 }
 
-TEST(Jwt, AnEs256SignatureIsRawAndInRange) {
+TEST(Jwt, row41_AnEs256SignatureIsRawAndInRange) {
   const auto keys = from_jwk("", "ES256", kRfc7515EcKey);
   const std::string raw = encoding::from_base64url(kRfc7515EcSignature).value();
   const std::string r = raw.substr(0, 32);
@@ -398,7 +398,7 @@ TEST(Jwt, AnEs256SignatureIsRawAndInRange) {
 // --- Form (row 43)
 // --------------------------------------------------------------------------------
 
-TEST(Jwt, ATokenHasThreeParts) {
+TEST(Jwt, row43_ATokenHasThreeParts) {
   const std::string token = good_token();
   const std::string payload = token.substr(0, token.rfind('.'));
   for (const std::string& text :
@@ -408,7 +408,7 @@ TEST(Jwt, ATokenHasThreeParts) {
     EXPECT_EQ(verdict(text, shared_secret()), "malformed") << text;
 }
 
-TEST(Jwt, ALongTokenIsRefusedBeforeItIsDecoded) {
+TEST(Jwt, row43_ALongTokenIsRefusedBeforeItIsDecoded) {
   const auto token_of = [](std::size_t filler) {
     return signed_token(kHs256, R"({"exp":1767323945,"x":")" + std::string(filler, 'x') + "\"}");
   };
@@ -425,7 +425,7 @@ TEST(Jwt, ALongTokenIsRefusedBeforeItIsDecoded) {
   EXPECT_LT(std::clock() - begin, CLOCKS_PER_SEC / 10);  // under 1 ms each
 }
 
-TEST(Jwt, DeepOrBrokenClaimsAreRefused) {
+TEST(Jwt, row43_DeepOrBrokenClaimsAreRefused) {
   for (const std::string& claims :
        {std::string(3000, '['),
         R"({"exp":1767323945,"x":)" + std::string(2000, '[') + std::string(2000, ']') + "}",
@@ -437,7 +437,7 @@ TEST(Jwt, DeepOrBrokenClaimsAreRefused) {
 }
 
 // White space before the dot is part of the signed text, which then is another one.
-TEST(Jwt, WhiteSpaceInsideATokenIsRefusedEvenIfSigned) {
+TEST(Jwt, row43_WhiteSpaceInsideATokenIsRefusedEvenIfSigned) {
   const std::string header = encoding::base64url(kHs256);
   const std::string claims = encoding::base64url(R"({"exp":1767323945})");
   for (const std::string& text : {header + "." + claims + "\n", header + ". " + claims,
@@ -451,7 +451,7 @@ TEST(Jwt, WhiteSpaceInsideATokenIsRefusedEvenIfSigned) {
 // --- Times (row 44)
 // -------------------------------------------------------------------------------
 
-TEST(Jwt, ExpIsRequiredAndANumberInRange) {
+TEST(Jwt, row44_ExpIsRequiredAndANumberInRange) {
   for (const char* claims :
        {"{}", R"({"exp":"1767323945"})", R"({"exp":null})", R"({"exp":true})", R"({"exp":[1]})",
         R"({"exp":{}})", R"({"exp":1e308})", R"({"exp":-1e308})", R"({"exp":9007199254740992})",
@@ -462,7 +462,7 @@ TEST(Jwt, ExpIsRequiredAndANumberInRange) {
   EXPECT_EQ(verdict_of_claims(R"({"exp":0})"), "expired");
 }
 
-TEST(Jwt, ExpMustBeLaterThanNowToTheFraction) {
+TEST(Jwt, row44_ExpMustBeLaterThanNowToTheFraction) {
   EXPECT_EQ(verdict_of_claims(R"({"exp":1767323099})"), "expired");
   EXPECT_EQ(verdict_of_claims(R"({"exp":1767323100})"), "expired");
   EXPECT_EQ(verdict_of_claims(R"({"exp":1767323100.5})"), "ok");
@@ -471,7 +471,7 @@ TEST(Jwt, ExpMustBeLaterThanNowToTheFraction) {
   EXPECT_EQ(verdict_of_claims(R"({"exp":1.767323101e9})"), "ok");
 }
 
-TEST(Jwt, NbfMayLieAheadByTheToleranceOnly) {
+TEST(Jwt, row44_NbfMayLieAheadByTheToleranceOnly) {
   const auto with = [](const std::string& nbf) {
     return verdict_of_claims(R"({"exp":1767323945,"nbf":)" + nbf + "}");
   };
@@ -484,7 +484,7 @@ TEST(Jwt, NbfMayLieAheadByTheToleranceOnly) {
     EXPECT_EQ(with(nbf), "claims") << nbf;
 }
 
-TEST(Jwt, IatIsANumberInRange) {
+TEST(Jwt, row44_IatIsANumberInRange) {
   const auto with = [](const std::string& iat) {
     return verdict_of_claims(R"({"exp":1767323945,"iat":)" + iat + "}");
   };
@@ -503,7 +503,7 @@ std::string verdict_of_parties(const ordered_json& iss, const ordered_json& aud,
                            policy);
 }
 
-TEST(Jwt, TheIssuerIsOneOfOursByteForByte) {
+TEST(Jwt, row46_TheIssuerIsOneOfOursByteForByte) {
   EXPECT_EQ(verdict_of_parties(kOrigin, kOrigin), "ok");
   EXPECT_EQ(verdict_of_parties("https://second.example.test", kOrigin), "ok");
   for (const ordered_json& iss :
@@ -513,7 +513,7 @@ TEST(Jwt, TheIssuerIsOneOfOursByteForByte) {
     EXPECT_EQ(verdict_of_parties(iss, kOrigin), "claims") << iss;
 }
 
-TEST(Jwt, TheAudienceIsOrHoldsOneOfOurs) {
+TEST(Jwt, row46_TheAudienceIsOrHoldsOneOfOurs) {
   EXPECT_EQ(verdict_of_parties(kOrigin, {"https://elsewhere.test", kOrigin}), "ok");
   for (const ordered_json& aud :
        {ordered_json("https://second.example.test"), ordered_json("http://auth.example.test:80"),
@@ -523,7 +523,7 @@ TEST(Jwt, TheAudienceIsOrHoldsOneOfOurs) {
     EXPECT_EQ(verdict_of_parties(kOrigin, aud), "claims") << aud;
 }
 
-TEST(Jwt, PartiesThatAreRequiredMustBePresent) {
+TEST(Jwt, row46_PartiesThatAreRequiredMustBePresent) {
   const char* without_iss = R"({"exp":1767323945,"aud":"http://auth.example.test"})";
   const char* without_aud = R"({"exp":1767323945,"iss":"http://auth.example.test"})";
   jwt::Policy optional = ours();
@@ -542,7 +542,7 @@ TEST(Jwt, PartiesThatAreRequiredMustBePresent) {
 // -----------------------------------------------------------------------------
 
 // Comparing it is the caller's; here it must only arrive unchanged.
-TEST(Jwt, TheSubjectArrivesByteForByte) {
+TEST(Jwt, row45_TheSubjectArrivesByteForByte) {
   for (const std::string& subject :
        {std::string(), std::string("u "), std::string("U"), std::string("e\xcc\x81"),
         std::string("\xc3\xa9"), std::string("a\0b", 3), std::string(5000, 's')}) {

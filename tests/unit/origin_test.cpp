@@ -12,21 +12,21 @@ std::vector<std::string> trusted() {
 
 }  // namespace
 
-TEST(Origin, trustsWhatTheVectorsTrust) {
+TEST(Origin, row56_trustsWhatTheVectorsTrust) {
   const auto entries = trusted();
   for (const auto& each : vectors("better-auth-vectors.json")["trusted_origins"]["origin_header"])
     EXPECT_EQ(origin::is_trusted(std::string(each["origin"]), entries), each["trusted"])
         << each["origin"];
 }
 
-TEST(Origin, redirectsWhereTheVectorsRedirect) {
+TEST(Origin, row57_redirectsWhereTheVectorsRedirect) {
   const auto entries = trusted();
   for (const auto& each : vectors("better-auth-vectors.json")["trusted_origins"]["callback_url"])
     EXPECT_EQ(origin::is_safe_redirect(std::string(each["url"]), entries), each["accepted"])
         << each["url"];
 }
 
-TEST(Origin, neverRedirectsToAStranger) {
+TEST(Origin, row57_neverRedirectsToAStranger) {
   const auto entries = trusted();
   for (const std::string url : {"%0d%0aSet-Cookie:x",
                                 "/x\r\nSet-Cookie: y",

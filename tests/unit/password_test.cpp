@@ -38,7 +38,7 @@ TEST(Password, TheHashesOfTheContractMatch) {
   }
 }
 
-TEST(Password, SpellingsWithOneNormalFormAreOnePassword) {
+TEST(Password, row66_SpellingsWithOneNormalFormAreOnePassword) {
   const ordered_json same = vectors().at("equivalent");
   const auto stored = same.at("stored").get<std::string>();
   EXPECT_TRUE(password::matches(same.at("a").get<std::string>(), stored));
@@ -65,7 +65,7 @@ TEST(Password, AHashMatchesItsPasswordAndHasASaltOfItsOwn) {
 }
 
 // Row 67 of the test plan. None of them costs a hash: as many hashes would take over a second.
-TEST(Password, AStoredValueOfAnotherFormMatchesNothingAndCostsNothing) {
+TEST(Password, row67_AStoredValueOfAnotherFormMatchesNothingAndCostsNothing) {
   const std::string good = kStored;
   std::string upper = good;
   for (char& c : upper)
@@ -87,7 +87,7 @@ TEST(Password, AStoredValueOfAnotherFormMatchesNothingAndCostsNothing) {
 }
 
 // The key fits its salt, so that only the form can refuse it.
-TEST(Password, ASaltThatIsNotLowerCaseHexMatchesNothing) {
+TEST(Password, row67_ASaltThatIsNotLowerCaseHexMatchesNothing) {
   const auto stored = [](const std::string& salt) {
     return salt + ":" + encoding::hex(crypto::scrypt("password123", salt, 16384, 16, 1, 64));
   };

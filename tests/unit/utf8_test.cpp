@@ -11,7 +11,7 @@ TEST(Utf8, acceptsWhatUnicodeAccepts) {
   EXPECT_TRUE(utf8::is_valid("a\0b"sv));
 }
 
-TEST(Utf8, refusesOverlongSurrogatesTooLargeAndCut) {
+TEST(Utf8, row34_refusesOverlongSurrogatesTooLargeAndCut) {
   for (const auto text : {"\x80", "\xC0\xAF", "\xC1\xBF", "\xE0\x80\xAF", "\xF0\x80\x80\xAF",
                           "\xED\xA0\x80", "\xED\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80",
                           "\xFF", "\xE2\x82", "\xF0\x9F\x98", "a\xE2\x82z"})
@@ -26,7 +26,7 @@ TEST(Utf8, replacesEachMaximalSubpartOnce) {
   EXPECT_EQ(utf8::repaired("fine €"), "fine €");
 }
 
-TEST(Utf8, countsCodePointsAndJavaScriptUnits) {
+TEST(Utf8, row34_countsCodePointsAndJavaScriptUnits) {
   EXPECT_EQ(utf8::code_points("aé€😀"), 4U);
   EXPECT_EQ(utf8::utf16_units("aé€😀"), 5U);
   EXPECT_EQ(utf8::code_points("e\u0301"), 2U);
@@ -37,7 +37,7 @@ TEST(Utf8, countsCodePointsAndJavaScriptUnits) {
   EXPECT_EQ(utf8::code_points(title + "\u0301"), 201U);
 }
 
-TEST(Utf8, knowsEveryWhiteSpaceCharacter) {
+TEST(Utf8, row36_knowsEveryWhiteSpaceCharacter) {
   EXPECT_TRUE(utf8::is_blank(""));
   for (const auto space :
        {"\t",     "\n",     "\v",     "\f",     "\r",     " ",      "\u0085", "\u00A0", "\u1680",
