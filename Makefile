@@ -52,6 +52,7 @@ ROUTES   := $(OUT)/routes.tsv
 PACKAGES_OF_GOAL := build $(if $(filter run start test verify lighthouse,$(MAKECMDGOALS)),run) \
                     $(if $(filter test lighthouse,$(MAKECMDGOALS)),test) $(if $(filter lint,$(MAKECMDGOALS)),lint test) \
                     $(if $(filter bench%,$(MAKECMDGOALS)),run bench) \
+                    $(if $(filter scale,$(MAKECMDGOALS)),run test scale) \
                     $(filter fuzz,$(MAKECMDGOALS)) \
                     $(if $(filter deb test-package,$(MAKECMDGOALS)),deb) $(if $(filter test-package,$(MAKECMDGOALS)),run test)
 ifneq ($(filter-out clean distclean uninstall installcheck stop status,$(or $(MAKECMDGOALS),all)),)
@@ -205,6 +206,11 @@ test: all $(UNIT_TESTS) fuzzers tests/node_modules/.installed $(VERIFY)/node_mod
 
 .PHONY: check
 check: test
+
+# Larger deployments at length, with a table of what was measured (env/SCALING.md).
+.PHONY: scale
+scale: all tests/node_modules/.installed
+	@BUILD=$(OUT) SCALE=long tests/run scale
 
 # --- Installing -----------------------------------------------------------------------------------
 # The directory variables of the GNU coding standards; DESTDIR goes before all of them, and nothing is

@@ -79,9 +79,11 @@ BEGIN
     EXCEPTION WHEN duplicate_object OR unique_violation THEN
       NULL;  -- made meanwhile from another database of this server
     END;
-    IF NOT EXISTS (SELECT FROM pg_auth_members
+    -- Since PostgreSQL 16 who made a role is a member that may not work as it (set_option).
+    IF NOT EXISTS (SELECT FROM pg_auth_members AS membership
                     WHERE roleid = to_regrole(role_name)
-                      AND member = to_regrole(quote_ident(current_user))) THEN
+                      AND member = to_regrole(quote_ident(current_user))
+                      AND coalesce((to_jsonb(membership) ->> 'set_option')::boolean, true)) THEN
       EXECUTE format('GRANT %I TO %I', role_name, current_user);
     END IF;
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), role_name);

@@ -47,6 +47,22 @@ migrate() { DATABASE_URL=$OWN_URL "${1:-$TODO_ROOT}/sql/migrate" "${@:2}"; }
   [[ $output == *0002_task*changed* ]]
 }
 
+@test "row 104: a database that a newer version has migrated is refused with one line, and stays as it is" {
+  copy_of_sql
+  echo 'CREATE TABLE later (a int);' >"$FOLDER/sql/0900_later.sql"
+  migrate "$FOLDER"
+  printf 'CREATE TABLE mine (a int);\n' >"$FOLDER/sql/0800_mine.sql"
+  rm "$FOLDER/sql/0900_later.sql"
+  run migrate "$FOLDER"
+  [ "$status" -eq 1 ]
+  [ "${#lines[@]}" -eq 1 ]
+  [[ $output == *'newer version (0900_later)'* ]]
+  [ "$(sql -c "SELECT to_regclass('mine') IS NULL AND to_regclass('later') IS NOT NULL")" = t ]
+  run migrate "$TODO_ROOT" --status
+  [ "$status" -eq 1 ]
+  [[ $output == *'0900_later: of a newer version'* ]]
+}
+
 @test "a migration that fails leaves nothing of itself, and says which it was" {
   copy_of_sql
   printf 'CREATE TABLE half (a int);\nSELECT 1/0;\n' >"$FOLDER/sql/0900_broken.sql"
