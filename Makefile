@@ -49,8 +49,8 @@ ROUTED   := $(filter-out $(OUT)/handlers/fallback,$(PROGRAMS))
 ROUTES   := $(OUT)/routes.tsv
 
 # Installed before the first rule is tried, so that a fresh machine has its compiler.
-PACKAGES_OF_GOAL := build $(if $(filter run start test verify lighthouse,$(MAKECMDGOALS)),run) \
-                    $(if $(filter test lighthouse,$(MAKECMDGOALS)),test) $(if $(filter lint,$(MAKECMDGOALS)),lint test) \
+PACKAGES_OF_GOAL := build $(if $(filter run start test verify lighthouse torture,$(MAKECMDGOALS)),run) \
+                    $(if $(filter test lighthouse torture,$(MAKECMDGOALS)),test) $(if $(filter lint,$(MAKECMDGOALS)),lint test) \
                     $(if $(filter bench%,$(MAKECMDGOALS)),run bench) \
                     $(if $(filter scale,$(MAKECMDGOALS)),run test scale) \
                     $(filter fuzz,$(MAKECMDGOALS)) \
@@ -300,6 +300,15 @@ coldstart: all
 	@BUILD=$(OUT) tests/coldstart
 lighthouse: all tests/lighthouse/node_modules/.installed
 	@BUILD=$(OUT) node tests/lighthouse/lighthouse.mjs
+
+# --- Faults ---------------------------------------------------------------------------------------
+
+# tests/torture/README.md says what each fault is and what the columns mean. ARGS='--only NAME,…' for some.
+.PHONY: torture torture-publish
+torture: all
+	@BUILD=$(OUT) node tests/torture/torture.mjs $(ARGS)
+torture-publish:
+	@node tests/torture/torture.mjs --publish
 
 # --- Checks of the sources ------------------------------------------------------------------------
 
