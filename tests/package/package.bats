@@ -1,35 +1,45 @@
-# The Debian packages in a fresh Debian tree: installed, used, upgraded, removed, purged. The tests follow
-# one another. `make test-package` builds the packages first; it needs root and the machine's Debian mirror.
+# The Debian packages in a fresh Debian tree that already has nginx: installed, used, upgraded, removed, purged.
+# The tests follow one another. `make test-package` builds the packages first; it needs root and the machine's
+# Debian mirror. What debootstrap makes is kept in build/, so from the second time on the mirror is only asked for
+# what the packages depend on. tests/deploy/package.bats is the short form, for every day.
 
 load ../deploy/helper
 
 setup_file() {
   [ "$EUID" -eq 0 ] || { echo 'a Debian tree can only be made by root' >&2; return 1; }
-  export FOLDER TREE PORT PACKAGES=$TODO_ROOT/build/deb
+  export FOLDER TREE PORT WEB_PORT PACKAGES=$TODO_ROOT/build/deb
   FOLDER=$(mktemp -d)
   chmod 0755 "$FOLDER"
   TREE=$FOLDER/tree
   # shellcheck source=/dev/null
   codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $codename" 'Component: main' | head -n 1)
-  debootstrap --variant=minbase "$codename" "$TREE" "$mirror" >"$FOLDER/debootstrap.log" 2>&1 || { tail -n 5 "$FOLDER/debootstrap.log" >&2; return 1; }
+  kept=$TODO_ROOT/build/debian-$codename.tar
+  if [ ! -s "$kept" ]; then
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $codename" 'Component: main' | head -n 1)
+    debootstrap --variant=minbase --include=nginx-light "$codename" "$TREE" "$mirror" >"$FOLDER/debootstrap.log" 2>&1 || { tail -n 5 "$FOLDER/debootstrap.log" >&2; return 1; }
+    tar --create --one-file-system --directory "$TREE" --exclude='./proc/*' --exclude='./sys/*' --file "$kept.new" .
+    mv "$kept.new" "$kept"
+    rm -rf "$TREE"
+  fi
+  mkdir "$TREE"
+  tar --extract --numeric-owner --directory "$TREE" --file "$kept"
   mount -t proc proc "$TREE/proc"
-  mkdir "$TREE/packages"
-  cp "$PACKAGES"/todo-fcgi_*.deb "$TREE/packages/todo-fcgi.deb"
-  cp "$PACKAGES"/todo-fcgi-www_*.deb "$TREE/packages/todo-fcgi-www.deb"
+  mkdir -p "$TREE/build/deb"
+  cp "$PACKAGES"/*.deb "$TREE/build/deb/"
 
-  PORT=$(free_port)
+  PORT=$(free_port) WEB_PORT=$(free_port)
   bin=$(pg_config --bindir)
   [ -x "$bin/postgres" ] || bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
   install -d -o postgres "$FOLDER/cluster"
   as_postgres() { (cd / && exec setpriv --reuid postgres --regid postgres --init-groups "$@"); }
-  as_postgres "$bin/initdb" -D "$FOLDER/cluster" --auth trust --username todo >/dev/null
+  as_postgres "$bin/initdb" -D "$FOLDER/cluster" --auth trust --username postgres >/dev/null
   as_postgres "$bin/postgres" -D "$FOLDER/cluster" -k '' -c listen_addresses=127.0.0.1 -p "$PORT" >"$FOLDER/postgres.log" 2>&1 3>&- &
   echo $! >"$FOLDER/postgres.pid"
-  wait_until 30 psql --quiet --no-psqlrc "postgresql://todo@127.0.0.1:$PORT/postgres" -c 'CREATE DATABASE todo' 2>/dev/null
+  wait_until 30 psql --quiet --no-psqlrc "postgresql://postgres@127.0.0.1:$PORT/postgres" -c 'SELECT 1' >"$FOLDER/psql.log" 2>&1
 }
 
 teardown_file() {
+  stop_service
   if [ -e "$FOLDER/postgres.pid" ]; then
     pid=$(cat "$FOLDER/postgres.pid")
     kill -INT "$pid"
@@ -39,10 +49,49 @@ teardown_file() {
   rm -rf "$FOLDER"
 }
 
-inside() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 chroot "$TREE" "$@"; }
+inside() { env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 chroot "$TREE" "$@"; }
 
 # Without a terminal and without an answer to any question.
 apt() { inside env DEBIAN_FRONTEND=noninteractive apt-get --yes --quiet "$@" </dev/null; }
+
+# --- The service, without systemd: what its unit files say is done by tests/deploy/socket-unit ---------------
+
+start_service() {
+  local unit name
+  mapfile -t settings < <(grep -E '^[A-Z]' "$TREE/etc/todo-fcgi/env")
+  mkdir -p "$TREE/run/todo-fcgi"
+  for unit in "$TREE"/lib/systemd/system/todo-*.socket; do
+    name=$(basename "$unit" .socket)
+    user=$(sed -n 's/^User=//p' "${unit%.socket}@.service")
+    env -i PATH="$PATH" "${settings[@]}" "$TODO_ROOT/tests/deploy/socket-unit" "$TREE$(sed -n 's/^ListenStream=//p' "$unit")" \
+      "$FOLDER/$name.log" 1 chroot --userspec="$user:$user" "$TREE" "$(sed -n 's/^ExecStart=//p' "${unit%.socket}@.service")" 2>>"$FOLDER/service.err" 3>&- &
+    echo $! >>"$FOLDER/service.pids"
+  done
+  for unit in "$TREE"/lib/systemd/system/todo-*.socket; do
+    socket=$TREE$(sed -n 's/^ListenStream=//p' "$unit")
+    wait_until 10 test -S "$socket"
+    chgrp "$(inside getent group www-data | cut -d : -f 3)" "$socket"
+    chmod "$(sed -n 's/^SocketMode=//p' "$unit")" "$socket"
+  done
+}
+
+stop_service() {
+  local pid
+  if [ -s "$TREE/run/nginx.pid" ]; then
+    pid=$(cat "$TREE/run/nginx.pid")
+    kill "$pid"
+    wait_until 20 eval '! kill -0 "$pid" 2>/dev/null'
+  fi
+  [ -e "$FOLDER/service.pids" ] || return 0
+  while read -r pid; do
+    kill "$pid" 2>/dev/null || continue
+    wait_until 20 eval '! kill -0 "$pid" 2>/dev/null'
+  done <"$FOLDER/service.pids"
+  rm "$FOLDER/service.pids"
+}
+
+# ask PATH [CURL'S ARGUMENT]…: through nginx; fails if the answer does.
+ask() { curl --silent --show-error --fail --max-time 20 "http://127.0.0.1:$WEB_PORT$1" "${@:2}"; }
 
 settings() { cat "$TREE/etc/todo-fcgi/env"; }
 
@@ -51,10 +100,26 @@ settings() { cat "$TREE/etc/todo-fcgi/env"; }
   [ "$status" -eq 0 ]
 }
 
-@test "installing asks nothing, starts nothing, and makes users and settings with a secret" {
+# What the tree has no use for, and what it cannot do: the packages are built, nothing answers a question of apt's,
+# PostgreSQL is outside, and no systemd runs.
+make_stand_ins() {
+  local bin=$TREE/usr/local/sbin
+  printf '#!/bin/sh\n[ "$*" = deb ]\n' >"$bin/make"
+  printf '#!/bin/sh\nif [ "$1" = -u ]; then shift 2; export PGHOST=127.0.0.1 PGPORT=%s PGUSER=postgres PGDATABASE=postgres; fi\nexec "$@"\n' "$PORT" >"$bin/sudo"
+  printf '#!/bin/sh\n[ "$*" = "enable --now todo-fcgi.target" ] && test -e /lib/systemd/system/todo-fcgi.target\n' >"$bin/systemctl"
+  chmod 0755 "$bin"/{make,sudo,systemctl}
+  printf 'APT::Get::Assume-Yes "true";\nAPT::Install-Recommends "false";\n' >"$TREE/etc/apt/apt.conf.d/99test"
+}
+
+@test "the README's five minutes, word by word: nothing is asked, nothing starts, users and a secret are made" {
+  make_stand_ins
   find "$TREE" -xdev -path "$TREE/proc" -prune -o -print | sort >"$FOLDER/before"
   apt update
-  apt install --no-install-recommends /packages/todo-fcgi.deb /packages/todo-fcgi-www.deb >"$FOLDER/install.log" 2>&1 || { tail "$FOLDER/install.log"; false; }
+  words=$(node "$TODO_ROOT/tests/docs/block.mjs" README.md 'On a server, in five minutes')
+  [[ $words == "$(node "$TODO_ROOT/tests/docs/block.mjs" env/INSTALL.md '1. The files')"* ]]
+  words=${words/@localhost/@127.0.0.1:$PORT}
+  inside env DEBIAN_FRONTEND=noninteractive bash -euo pipefail -c "$words" >"$FOLDER/install.log" 2>&1 </dev/null || { tail "$FOLDER/install.log"; false; }
+  rm "$TREE"/usr/local/sbin/{make,sudo,systemctl}
   [ -z "$(inside dpkg --audit)" ]
   [ "$(stat -c '%a %U' "$TREE/etc/todo-fcgi/env")" = '640 root' ]
   [ "$(inside stat -c '%G' /etc/todo-fcgi/env /etc/todo-fcgi | sort -u)" = todo ]
@@ -65,17 +130,12 @@ settings() { cat "$TREE/etc/todo-fcgi/env"; }
     [ -x "$TREE$(sed -n 's/^ExecStart=//p' "$unit")" ]
   done
   [ -z "$(find "$TREE/etc/systemd/system" -name '*todo*')" ]
-  [ "$(inside todo-fcgi version)" = "todo-fcgi $(dpkg-deb --field "$TREE/packages/todo-fcgi.deb" Version)" ]
+  [ "$(inside todo-fcgi version)" = "todo-fcgi $(dpkg-deb --field "$PACKAGES"/todo-fcgi_*.deb Version)" ]
   [ -s "$TREE/usr/share/todo-fcgi/www/index.html.gz" ]
   [ -s "$TREE/etc/nginx/snippets/todo-fcgi-http.conf" ]
 }
 
-@test "with an address of the database the service is usable: migrate, sign up, sign in, a task" {
-  run inside todo-fcgi user list
-  [ "$status" -eq 2 ]
-  [[ $output == *'DATABASE_URL is not set'* ]]
-  echo "DATABASE_URL=postgresql://todo@127.0.0.1:$PORT/todo" >>"$TREE/etc/todo-fcgi/env"
-  inside todo-fcgi migrate
+@test "the service is usable: sign up, sign in, a task, maintenance" {
   inside todo-fcgi call POST /api/auth/sign-up/email --data '{"name":"Zoe","email":"zoe@example.com","password":"password123"}'
   inside todo-fcgi call POST /api/auth/sign-in/email --data '{"email":"zoe@example.com","password":"password123"}' >/dev/null
   inside todo-fcgi call POST /api/tasks --user zoe@example.com --data '{"title":"in a fresh tree"}'
@@ -83,21 +143,34 @@ settings() { cat "$TREE/etc/todo-fcgi/env"; }
   inside todo-fcgi maintenance
 }
 
-@test "a program answers on its socket as its own user" {
-  HTTP_AUTHORIZATION="Bearer $(inside todo-fcgi token --user zoe@example.com)"
-  export HTTP_AUTHORIZATION REQUEST_URI=/api/tasks
-  (
-    mapfile -t settings < <(grep -E '^[A-Z]' "$TREE/etc/todo-fcgi/env")
-    exec env -i PATH="$PATH" "${settings[@]}" "$TODO_ROOT/tests/deploy/socket-unit" "$FOLDER/s.sock" "$FOLDER/log" 1 \
-      chroot --userspec=todo-task_list:todo-task_list "$TREE" /usr/lib/todo-fcgi/task_list
-  ) 2>"$FOLDER/err" 3>&- &
-  unit=$!
-  wait_until 10 test -S "$FOLDER/s.sock"
-  node "$TODO_ROOT/tests/deploy/activation.mjs" ask "$FOLDER/s.sock" 5 || { cat "$FOLDER/err"; kill "$unit"; false; }
-  worker=$(sed -n 's/^started //p' "$FOLDER/log")
-  [ "$(stat -c %u "/proc/$worker")" = "$(inside id -u todo-task_list)" ]
-  kill "$unit"
-  wait "$unit" || true
+@test "with the include files in its nginx the service is there: pages, accounts, tasks, each program as its own user" {
+  # As env/WEB-SERVERS.md says.
+  echo 'include snippets/todo-fcgi-http.conf;' >"$TREE/etc/nginx/conf.d/todo-fcgi.conf"
+  rm "$TREE/etc/nginx/sites-enabled/default" # a link, by which a redirection from outside would leave the tree
+  cat >"$TREE/etc/nginx/sites-enabled/todo" <<NGINX
+server {
+  listen 127.0.0.1:$WEB_PORT;
+  server_name localhost;
+  include snippets/todo-fcgi-api.conf;
+  include snippets/todo-fcgi-pages.conf;
+}
+NGINX
+  start_service
+  inside nginx 3>&-
+  json='Content-Type: application/json'
+  ask /api/auth/sign-up/email -H "$json" -d '{"name":"Ann","email":"ann@example.com","password":"password123"}'
+  ask /api/auth/sign-in/email -H "$json" -d '{"email":"ann@example.com","password":"password123"}' -c "$FOLDER/jar"
+  token=$(ask /api/auth/token -b "$FOLDER/jar" | sed -E 's/.*"token":"([^"]*)".*/\1/')
+  ask /api/tasks -H "Authorization: Bearer $token" -H "$json" -d '{"title":"through nginx"}'
+  [[ $(ask /api/tasks -H "Authorization: Bearer $token") == *'through nginx'* ]]
+  [[ $(ask /) == *'<title>'* ]]
+  [[ $(ask /api/ready) == *'"ready"'* ]]
+  run ask /api/nowhere
+  [ "$status" -ne 0 ]
+  for name in task_list signup; do
+    worker=$(sed -n 's/^started //p' "$FOLDER/todo-$name.log" | tail -n 1)
+    [ "$(stat -c %u "/proc/$worker")" = "$(inside id -u "todo-$name")" ]
+  done
 }
 
 @test "an upgrade replaces the programs and keeps settings, edited include files and data" {
@@ -105,23 +178,29 @@ settings() { cat "$TREE/etc/todo-fcgi/env"; }
   echo 'LOG_LEVEL=warn' >>"$TREE/etc/todo-fcgi/env"
   before=$(settings)
   for package in todo-fcgi todo-fcgi-www; do
-    dpkg-deb --raw-extract "$TREE/packages/$package.deb" "$FOLDER/$package"
+    dpkg-deb --raw-extract "$PACKAGES/${package}"_*.deb "$FOLDER/$package"
     sed -i -E 's/^(Version: .*)/\1+later/; s/\(= [0-9.]+\)/(>= 0)/' "$FOLDER/$package/DEBIAN/control"
   done
   sed -i 's/version=[0-9.]*$/version=later/' "$FOLDER/todo-fcgi/usr/bin/todo-fcgi"
   for package in todo-fcgi todo-fcgi-www; do
-    dpkg-deb --build --root-owner-group "$FOLDER/$package" "$TREE/packages/$package.deb" >/dev/null
+    dpkg-deb --build --root-owner-group "$FOLDER/$package" "$TREE/build/$package.deb" >/dev/null
   done
-  apt install --no-install-recommends /packages/todo-fcgi.deb /packages/todo-fcgi-www.deb >"$FOLDER/upgrade.log" 2>&1 || { tail "$FOLDER/upgrade.log"; false; }
+  apt install --no-install-recommends /build/todo-fcgi.deb /build/todo-fcgi-www.deb >"$FOLDER/upgrade.log" 2>&1 || { tail "$FOLDER/upgrade.log"; false; }
   [ "$(inside todo-fcgi version)" = 'todo-fcgi later' ]
   [ "$(settings)" = "$before" ]
   [ "$(stat -c %a "$TREE/etc/todo-fcgi/env")" = 640 ]
   [ "$(tail -n 1 "$TREE/etc/nginx/snippets/todo-fcgi-api.conf")" = '# edited' ]
   [[ $(inside todo-fcgi call GET /api/tasks --user zoe@example.com) == *'in a fresh tree'* ]]
+  # What the upgrade does to the units where systemd runs.
+  xargs kill -HUP <"$FOLDER/service.pids"
+  inside nginx -t
+  ask /api/auth/sign-in/email -H 'Content-Type: application/json' -d '{"email":"ann@example.com","password":"password123"}'
 }
 
 @test "removing leaves the settings and nothing that could run" {
   before=$(settings)
+  stop_service
+  rm -r "$TREE/etc/nginx/conf.d/todo-fcgi.conf" "$TREE/etc/nginx/sites-enabled/todo" "$TREE/run/todo-fcgi"
   apt remove todo-fcgi todo-fcgi-www >"$FOLDER/remove.log" 2>&1 || { tail "$FOLDER/remove.log"; false; }
   [ ! -e "$TREE/usr/lib/todo-fcgi" ]
   [ ! -e "$TREE/usr/bin/todo-fcgi" ]
@@ -133,10 +212,11 @@ settings() { cat "$TREE/etc/todo-fcgi/env"; }
   ln -s /lib/systemd/system/todo-task_list@.service "$TREE/etc/systemd/system/todo-fcgi.target.wants/todo-task_list@2.service"
   apt purge todo-fcgi todo-fcgi-www >"$FOLDER/purge.log" 2>&1 || { tail "$FOLDER/purge.log"; false; }
   apt autoremove --purge >>"$FOLDER/purge.log" 2>&1
-  rm -r "$TREE/packages"
+  rm -r "$TREE/build" "$TREE/etc/apt/apt.conf.d/99test"
   # "mailer", "signup" and so on are in no name but after "todo".
   left=$(find "$TREE" -xdev -path "$TREE/proc" -prune -o -name '*todo*' -print | grep -vE '/var/(log|cache|lib/apt)/|/usr/share/(zsh|vim|bash-completion)/' | grep -vxFf "$FOLDER/before" || true)
   [ -z "$left" ] || { echo "$left"; false; }
   ! grep -rn todo "$TREE"/etc/passwd "$TREE"/etc/group "$TREE"/etc/shadow "$TREE"/etc/gshadow
-  for folder in nginx apache2 lighttpd todo-fcgi; do [ ! -e "$TREE/etc/$folder" ]; done
+  inside nginx -t
+  for folder in apache2 lighttpd todo-fcgi; do [ ! -e "$TREE/etc/$folder" ]; done
 }
