@@ -88,6 +88,13 @@ $(OUT)/generated/routes.inc: $(ROUTES)
 
 $(OUT)/obj/handlers/fallback.o: $(OUT)/generated/routes.inc
 
+# {number, name} of each system call of this machine, for the sandbox's messages.
+$(OUT)/generated/syscalls.inc:
+	@mkdir -p $(@D)
+	@echo '#include <sys/syscall.h>' | $(CXX) -E -dM -x c++ - | \
+	  sed -nE 's/^#define SYS_([a-z0-9_]+) .*/{SYS_\1, "\1"},/p' | sort > $@
+$(OUT)/obj/lib/sandbox.o: $(OUT)/generated/syscalls.inc
+
 # --- Include files of web servers -----------------------------------------------------------------
 
 .PHONY: snippets
@@ -324,11 +331,11 @@ SCRIPTS += env/completion.bash env/debian/build
 lint: check-format check-layers check-shell check-cppcheck check-tidy
 check-format:
 	clang-format --dry-run --Werror $(SOURCES)
-check-tidy: $(OUT)/generated/routes.inc
+check-tidy: $(OUT)/generated/routes.inc $(OUT)/generated/syscalls.inc
 	printf '%s\n' $(wildcard lib/*.cpp handlers/*.cpp) | \
 	  xargs -P $$(nproc) -n 4 bash -c 'clang-tidy --quiet "$$@" -- -std=c++20 -I. \
 	    -isystem /usr/include/postgresql -I$(OUT)/generated' clang-tidy
-check-cppcheck: $(OUT)/generated/routes.inc $(OUT)/generated/programs.inc
+check-cppcheck: $(OUT)/generated/routes.inc $(OUT)/generated/programs.inc $(OUT)/generated/syscalls.inc
 	cppcheck --quiet --error-exitcode=1 --std=c++20 --enable=warning,performance,portability -j $$(nproc) \
 	  --inline-suppr --suppress=missingIncludeSystem -I. -I$(OUT)/generated \
 	  $(wildcard lib/*.cpp handlers/*.cpp tests/fuzz/*.cpp)

@@ -22,6 +22,7 @@
 #include "lib/env.h"
 #include "lib/logging.h"
 #include "lib/message.h"
+#include "lib/sandbox.h"
 
 namespace {
 
@@ -93,6 +94,7 @@ bool send(const env::Settings::Smtp& smtp, const std::string& to, const std::str
   const int failed =
       posix_spawnp(&child, "msmtp", &actions, nullptr, arguments.data(), environment);
   posix_spawn_file_actions_destroy(&actions);
+  crypto::wipe(password);
   close(input[0]);
   for (std::size_t sent = 0; failed == 0 && sent < mail.size();) {
     const ssize_t count = write(input[1], mail.data() + sent, mail.size() - sent);
@@ -178,6 +180,7 @@ int main(int argc, char** argv) {
   sigaction(SIGTERM, &stop, nullptr);
   sigaction(SIGINT, &stop, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  sandbox::enter(settings, "mailer", true);
   db::Connection database(settings.database_url, "mailer", {settings.database_roles, 1});
   do {
     work_all(settings, database);

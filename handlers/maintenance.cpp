@@ -8,6 +8,7 @@
 #include "lib/db.h"
 #include "lib/env.h"
 #include "lib/logging.h"
+#include "lib/sandbox.h"
 
 namespace {
 
@@ -44,9 +45,10 @@ int main(int argc, char** argv) {
   try {
     env::Settings settings = env::load([](const char* name) { return std::getenv(name); });
     std::vector<std::string> warnings;
-    db::Connection database(db::normalized_url(settings.database_url, warnings), "maintenance",
-                            {settings.database_roles, 1});
+    settings.database_url = db::normalized_url(settings.database_url, warnings);
     if (option == "--check") return EXIT_SUCCESS;
+    sandbox::enter(settings, "maintenance");
+    db::Connection database(settings.database_url, "maintenance", {settings.database_roles, 1});
     logging::Line line(logging::Level::info);
     line.field("route", "maintenance");
     for (const Chore& chore : kChores)

@@ -18,6 +18,7 @@
 #include "lib/http.h"
 #include "lib/json.h"
 #include "lib/password.h"
+#include "lib/sandbox.h"
 #include "lib/signing_key.h"
 #include "lib/user.h"
 #include "lib/utf8.h"
@@ -308,10 +309,12 @@ int main(int argc, char** argv) {
   const std::string_view option = argc > 1 ? argv[1] : "";
   if (option == "--route") return EXIT_SUCCESS;  // none
   try {
-    const env::Settings settings = env::load([](const char* name) { return std::getenv(name); });
+    env::Settings settings = env::load([](const char* name) { return std::getenv(name); });
     std::vector<std::string> warnings;
-    db::Connection database(db::normalized_url(settings.database_url, warnings), "operator");
+    settings.database_url = db::normalized_url(settings.database_url, warnings);
     if (option == "--check") return EXIT_SUCCESS;
+    sandbox::enter(settings, "operator");
+    db::Connection database(settings.database_url, "operator");
     const Arguments arguments = parse({argv + 1, static_cast<std::size_t>(argc - 1)});
     command_of(arguments).run({arguments, settings, database});
     return std::cout.flush().good() ? EXIT_SUCCESS : EXIT_FAILURE;

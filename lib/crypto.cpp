@@ -58,12 +58,6 @@ Handle<EVP_MAC_CTX> hmac_context() {
   return owned(EVP_MAC_CTX_dup(prepared.get()), "EVP_MAC_CTX_dup");
 }
 
-void wipe(std::string& text) {
-  text.resize(text.capacity());  // also what an earlier, longer content left behind
-  OPENSSL_cleanse(text.data(), text.size());
-  text.clear();
-}
-
 using Words = std::array<std::uint32_t, 16>;
 
 std::uint32_t little_endian(std::string_view text, std::size_t offset) {
@@ -115,6 +109,14 @@ bool aead_lengths_fit(std::string_view key, std::string_view nonce, std::string_
 }
 
 }  // namespace
+
+void wipe(char* bytes, std::size_t count) { OPENSSL_cleanse(bytes, count); }
+
+void wipe(std::string& text) {
+  text.resize(text.capacity());  // also what an earlier, longer content left behind
+  wipe(text.data(), text.size());
+  text.clear();
+}
 
 Secret::Secret(Secret&& other) noexcept : bytes_(std::move(other.bytes_)) { wipe(other.bytes_); }
 

@@ -22,6 +22,11 @@ struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Overwrites the bytes, in a way that no compiler leaves out.
+void wipe(char* bytes, std::size_t count);
+// Ditto with all that the text has ever been given room for; it is then empty.
+void wipe(std::string& text);
+
 // Bytes that are wiped when destroyed. No stream operator, no copies by accident.
 class Secret {
  public:

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
+#include <cstring>
 #include <initializer_list>
 
 #include "lib/email.h"
@@ -298,8 +300,18 @@ Settings load(const Lookup& lookup) {
   constexpr logging::Level kLevels[] = {logging::Level::info, logging::Level::debug,
                                         logging::Level::warn, logging::Level::error};
   settings.log_threshold = kLevels[reader.one_of("LOG_LEVEL", {"info", "debug", "warn", "error"})];
+  settings.sandbox =
+      static_cast<Settings::Sandbox>(reader.one_of("TODO_SANDBOX", {"on", "off", "debug"}));
   reader.finish();
   return settings;
+}
+
+void forget_secrets() {
+  for (const char* name :
+       {"BETTER_AUTH_SECRET", "BETTER_AUTH_SECRETS", "DATABASE_URL", "SMTP_URL"}) {
+    char* value = std::getenv(name);
+    if (value != nullptr) crypto::wipe(value, std::strlen(value));
+  }
 }
 
 }  // namespace env

@@ -91,6 +91,8 @@ struct Settings {
   enum class Envelope { array, tasks, items, data };
   Envelope list_envelope = Envelope::array;
   logging::Level log_threshold = logging::Level::info;
+  enum class Sandbox { on, off, debug };
+  Sandbox sandbox = Sandbox::on;
 };
 
 // Shorter secrets can be guessed (RFC 7518, section 3.2: as long as the hash).
@@ -106,5 +108,8 @@ using Lookup = std::function<const char*(const char* name)>;
 
 // Throws Mistake.
 Settings load(const Lookup& lookup);
+
+// Wipes the values of the process's own variables that hold secrets. They then count as not set.
+void forget_secrets();
 
 }  // namespace env

@@ -50,19 +50,19 @@ class Turn {
 
 // The salt is used as the text that is stored, not as the bytes it stands for: so do the hashes
 // that exist.
-std::string derive(std::string_view password, std::string_view salt_text) {
+crypto::Secret derive(std::string_view password, std::string_view salt_text) {
   const crypto::Secret normal(utf8::nfkc(password));
   const Turn turn;
   std::string key;
   loop::offload([&] { key = crypto::scrypt(normal.view(), salt_text, 16384, 16, 1, kKeyBytes); });
-  return key;
+  return crypto::Secret(std::move(key));
 }
 
 }  // namespace
 
 std::string hash(std::string_view password) {
   const std::string salt = encoding::hex(crypto::random_bytes(kSaltBytes));
-  return salt + ':' + encoding::hex(derive(password, salt));
+  return salt + ':' + encoding::hex(derive(password, salt).view());
 }
 
 bool matches(std::string_view password, std::string_view stored) {
@@ -70,7 +70,7 @@ bool matches(std::string_view password, std::string_view stored) {
   const std::string_view salt = stored.substr(0, 2 * kSaltBytes);
   const auto key = encoding::from_hex(stored.substr(2 * kSaltBytes + 1));
   if (!encoding::from_hex(salt) || !key) return false;
-  return crypto::equal(derive(password, salt), *key);
+  return crypto::equal(derive(password, salt).view(), *key);
 }
 
 void waste_time(std::string_view password) {

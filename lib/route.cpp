@@ -17,6 +17,7 @@
 #include "lib/origin.h"
 #include "lib/password.h"
 #include "lib/pattern.h"
+#include "lib/sandbox.h"
 
 namespace route {
 
@@ -204,6 +205,7 @@ class Dispatcher {
       response = {500, {}, ""};
       text = serialized(response, false);
     }
+    if (response.status == 503 && sandbox::is_outdated()) broken_ = true;
     write_log(request, response, cause, begin);
     return text;
   }
@@ -416,6 +418,7 @@ int serve(const char* program, std::span<const Route> routes, int argc, char** a
   for (const std::string& warning : warnings)
     logging::Line(logging::Level::warn).field("route", program).field("err", warning);
 
+  sandbox::enter(settings, program);
   db::Connection database(settings.database_url, program,
                           {settings.database_roles, settings.database_connections});
   Dispatcher dispatcher(program, routes, others, settings, database);

@@ -43,7 +43,7 @@ complains() {
     AUTH_SESSION_UPDATE_AGE=1zq AUTH_SESSION_FRESH_AGE=zqfresh AUTH_SESSION_EXPIRES_IN=0 AUTH_DELETE_USER=zqask \
     AUTH_CHANGE_EMAIL=zqmaybe AUTH_REVOKE_SESSIONS_ON_RESET=zqmaybe AUTH_RATE_LIMIT=zqslow AUTH_SECURE_COOKIES=zqmaybe \
     SMTP_URL=smtp://user:zq-pass@mail:99999 TODO_MAX_BODY_BYTES=1023 TODO_MAX_BODY_BYTES=99999999999999999999 \
-    TODO_ERROR_DETAIL=zqmaybe TODO_CAMEL_CASE=zqmaybe TODO_LIST_ENVELOPE=zqbag LOG_LEVEL=zqloud; do
+    TODO_ERROR_DETAIL=zqmaybe TODO_CAMEL_CASE=zqmaybe TODO_LIST_ENVELOPE=zqbag LOG_LEVEL=zqloud TODO_SANDBOX=zqsand; do
     for option in '' --check; do
       exit_status=0
       line=$(env "$setting" REQUEST_METHOD=GET REQUEST_URI=/health "$TODO_BIN/health" $option 2>&1 </dev/null) || exit_status=$?

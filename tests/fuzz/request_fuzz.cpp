@@ -138,8 +138,9 @@ Input parsed(std::string_view text) {
   input.variables.push_back("REQUEST_URI=" + input.target);
   for (const char* setting :
        {"DATABASE_URL=postgresql://user@/database?host=/nonexistent", "AUTH_RATE_LIMIT=off",
-        "BETTER_AUTH_URL=http://auth.example.test", "AUTH_DELETE_USER=on", "AUTH_CHANGE_EMAIL=on",
-        "SMTP_URL=smtp://127.0.0.1:1", "MAIL_FROM=todo@example.com"})
+        // It would stay with the process, and with each call there would be one more.
+        "TODO_SANDBOX=off", "BETTER_AUTH_URL=http://auth.example.test", "AUTH_DELETE_USER=on",
+        "AUTH_CHANGE_EMAIL=on", "SMTP_URL=smtp://127.0.0.1:1", "MAIL_FROM=todo@example.com"})
     input.variables.emplace_back(setting);
   input.variables.push_back("BETTER_AUTH_SECRET=" + std::string(fuzzing::kSecret));
   // As the environment has it: nothing behind a NUL.
