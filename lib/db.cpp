@@ -33,6 +33,10 @@ constexpr milliseconds kHandshake{2000};
 const std::string kNoRole;
 // Reads behind one that takes longer than this are asked again elsewhere.
 constexpr milliseconds kStuck{50};
+// Writes that go out in one transaction at most, and links that are at such work at most: one that
+// collects while another commits. More would make each of them smaller and their sum dearer.
+constexpr std::size_t kMaxBatch = 32;
+constexpr int kBatchLinks = 2;
 // Links beyond the first are closed after this long without work.
 constexpr milliseconds kIdle{15000};
 
@@ -100,10 +104,24 @@ const Statement& scope_statement(bool with_role) {
   return with_role ? both : subject;
 }
 
+// For writes that share a transaction: one that has to wait for somebody else's lock, or takes long
+// otherwise, gives up for all of them, and each goes on alone.
+const Statement& impatience_statement() {
+  static const Statement impatience(
+      "SELECT set_config('lock_timeout', '50ms', true), set_config('statement_timeout', '500ms', "
+      "true)");
+  return impatience;
+}
+
 // A statement that somebody waits for. It lives as long as its caller waits.
 struct Call {
+  // A subject is of one user, whose rows are all that the statement may touch; so what several
+  // such statements lock and see is the same, be they in one transaction or in several.
+  bool may_share() const { return statement->writes && !subject.empty() && !alone; }
+
   const Statement* statement = nullptr;
   std::string_view subject;
+  bool alone = false;  // it has been in a transaction that failed
   std::initializer_list<Param> params;
   fiber::Fiber* caller = nullptr;
   bool repeated = false;
@@ -138,9 +156,14 @@ class Link {
   bool is_ready() const { return watch_.has_value() && !is_retired_; }
   bool is_lost() const { return is_lost_; }
   bool is_retired() const { return is_retired_; }
-  bool is_idle() const { return slots_.empty(); }
+  bool is_idle() const { return slots_.empty() && staged_.empty(); }
+  // At writes that share a transaction.
+  bool is_writing_batch() const { return is_batch_; }
+  bool takes_another() const { return !staged_.empty() && staged_.size() < kMaxBatch; }
   bool is_reading() const { return !is_stuck_ && !slots_.empty() && !has_write(); }
-  bool takes_reads() const { return !is_stuck_ && slots_.size() < kMaxDepth && !has_write(); }
+  bool takes_reads() const {
+    return !is_stuck_ && slots_.size() < kMaxDepth && !has_write() && staged_.empty();
+  }
   Clock::time_point idle_since() const { return since_; }
   // Takes no more statements; is lost when those in hand are done.
   void retire() { is_retired_ = true; }
@@ -150,8 +173,15 @@ class Link {
   // Nothing waits on the link, and the server has said nothing: had it closed the link, there would
   // be something to read.
   bool is_alive();
-  void send(Call& call, const std::string& role);
-  void flush();
+  // A statement that is a transaction of its own.
+  void send(Call& call, const std::string& role) { send_slot({&call}, role); }
+  // One that goes out with the next flush(), in one transaction with all that are staged until
+  // then.
+  void stage(Call& call) {
+    staged_.push_back(&call);
+    is_batch_ = true;
+  }
+  void flush(const std::string& role);
   // Nobody waits for the call any more.
   void forget(const Call& call);
   void lose(const std::string& why);
@@ -161,12 +191,17 @@ class Link {
     void operator()(pg_conn* connection) const noexcept { PQfinish(connection); }
   };
   using ResultPointer = std::unique_ptr<pg_result, Result::Finish>;
-  // What was sent up to one Sync.
-  struct Slot {
+  struct Entry {
     Call* call = nullptr;  // nullptr: nobody waits for it
-    int scopes = 0;        // results that come before the statement's own
+    int settings = 0;      // results that come before the statement's own
     ResultPointer result;
-    bool completed = false;
+  };
+  // What was sent up to one Sync: one transaction.
+  struct Slot {
+    bool is_complete() const { return at == entries.size(); }
+
+    std::vector<Entry> entries;
+    std::size_t at = 0;  // the entry whose results come next
     std::optional<Error> error;
     bool writes = false;
     const Statement* prepares = nullptr;  // a slot of its own for preparing it
@@ -177,10 +212,14 @@ class Link {
   bool prepare_if_used_again(const Statement& statement);
   bool send_statement(const Statement& statement, const std::vector<const char*>& values);
   bool end_slot(Slot slot);
+  bool send_entry(Slot& slot, Call& call, const std::string& role);
+  void send_slot(const std::vector<Call*>& calls, const std::string& wanted_role);
+  void write_out();
   void on_events(std::uint32_t events);
   void harvest();
   void take(Slot& slot, ResultPointer result);
   void finish_head();
+  void settle(Slot& slot);
   void look_at_head();
   Error error_of(const pg_result* result, const Slot& slot) const;
 
@@ -189,11 +228,13 @@ class Link {
   std::unique_ptr<pg_conn, Finish> connection_;
   std::optional<loop::Watch> watch_;
   std::deque<Slot> slots_;
+  std::vector<Call*> staged_;
   std::unordered_map<const Statement*, int> uses_;  // 2 and more: prepared
   loop::Timer stuck_;
   Clock::time_point since_ = Clock::now();  // that the head of slots_ is the head
   bool is_direct_ = false;
   bool has_role_ = false;  // the session works as the role already
+  bool is_batch_ = false;
   bool is_stuck_ = false;
   bool is_retired_ = false;
   bool is_abandoned_ = false;
@@ -289,44 +330,79 @@ bool Link::end_slot(Slot slot) {
   return PQpipelineSync(connection_.get()) != 0;
 }
 
-void Link::send(Call& call, const std::string& wanted_role) {
-  const std::string& role = has_role_ ? kNoRole : wanted_role;
-  static std::string texts;  // libpq wants each text to end with NUL
-  texts.clear();
-  std::vector<std::size_t> begins;
-  constexpr std::size_t kNull = ~std::size_t{0};
-  for (const Param& param : call.params) {
-    begins.push_back(param ? texts.size() : kNull);
-    if (param) texts.append(*param).append(1, '\0');
+// libpq wants each text to end with NUL.
+class Texts {
+ public:
+  void add(const Param& param) {
+    begins_.push_back(param ? texts_.size() : kNull);
+    if (param) texts_.append(*param).append(1, '\0');
   }
-  std::vector<const char*> values;
-  for (const std::size_t begin : begins)
-    values.push_back(begin == kNull ? nullptr : texts.data() + begin);
+  const std::vector<const char*>& values() {
+    values_.clear();
+    for (const std::size_t begin : begins_)
+      values_.push_back(begin == kNull ? nullptr : texts_.data() + begin);
+    return values_;
+  }
+  void clear() {
+    texts_.clear();
+    begins_.clear();
+  }
 
-  const Statement* scope = nullptr;
-  if (!role.empty() || !call.subject.empty()) scope = &scope_statement(!role.empty());
-  Slot slot;
-  slot.call = &call;
-  slot.writes = call.statement->writes;
-  slot.scopes = scope != nullptr ? 1 : 0;
+ private:
+  static constexpr std::size_t kNull = ~std::size_t{0};
+  std::string texts_;
+  std::vector<std::size_t> begins_;
+  std::vector<const char*> values_;
+};
+
+bool Link::send_entry(Slot& slot, Call& call, const std::string& role) {
+  static Texts texts;
+  Entry entry;
+  entry.call = &call;
+  bool sent = true;
+  if (!role.empty() || !call.subject.empty()) {
+    texts.clear();
+    texts.add(call.subject);
+    if (!role.empty()) texts.add(role);
+    sent = send_statement(scope_statement(!role.empty()), texts.values());
+    ++entry.settings;
+  }
+  texts.clear();
+  for (const Param& param : call.params) texts.add(param);
+  sent = sent && send_statement(*call.statement, texts.values());
+  slot.writes = slot.writes || call.statement->writes;
+  slot.entries.push_back(std::move(entry));
+  return sent;
+}
+
+void Link::send_slot(const std::vector<Call*>& calls, const std::string& wanted_role) {
+  const std::string& role = has_role_ ? kNoRole : wanted_role;
   bool sent = true;
   if (is_direct_) {
-    if (scope != nullptr) sent = prepare_if_used_again(*scope);
-    sent = sent && prepare_if_used_again(*call.statement);
+    for (const Call* call : calls) {
+      if (!role.empty() || !call->subject.empty())
+        sent = sent && prepare_if_used_again(scope_statement(!role.empty()));
+      sent = sent && prepare_if_used_again(*call->statement);
+    }
+    if (calls.size() > 1) sent = sent && prepare_if_used_again(impatience_statement());
   }
-  if (scope != nullptr) {
-    const std::string subject(call.subject);
-    std::vector<const char*> settings{subject.c_str()};
-    if (!role.empty()) settings.push_back(role.c_str());
-    sent = sent && send_statement(*scope, settings);
-  }
-  sent = sent && send_statement(*call.statement, values);
+  Slot slot;
+  slot.entries.reserve(calls.size());
+  is_batch_ = calls.size() > 1 || calls.front()->may_share();
+  if (calls.size() > 1) sent = sent && send_statement(impatience_statement(), {});
+  for (Call* call : calls) sent = sent && send_entry(slot, *call, role);
+  if (calls.size() > 1 && sent) ++slot.entries.front().settings;
   sent = end_slot(std::move(slot)) && sent;
   if (slots_.size() > 1 && !stuck_.is_set()) stuck_.set(since_ + kStuck);
   if (!sent) lose("sending failed");
 }
 
-void Link::flush() {
+void Link::flush(const std::string& role) {
+  if (!staged_.empty()) send_slot(std::exchange(staged_, {}), role);
+  write_out();
+}
+
+void Link::write_out() {
   if (!needs_flush_ || is_lost_) return;
   const int left = PQflush(connection_.get());
   if (left < 0) return on_events(EPOLLIN);  // reading tells why
@@ -336,9 +412,14 @@ void Link::flush() {
 
 void Link::forget(const Call& call) {
   for (Slot& slot : slots_) {
-    if (slot.call != &call) continue;
-    slot.call = nullptr;
-    is_abandoned_ = is_abandoned_ || &slot == &slots_.front();
+    bool was_here = false;
+    bool is_awaited = false;
+    for (Entry& entry : slot.entries) {
+      was_here = was_here || entry.call == &call;
+      if (entry.call == &call) entry.call = nullptr;
+      is_awaited = is_awaited || entry.call != nullptr;
+    }
+    if (was_here && !is_awaited && &slot == &slots_.front()) is_abandoned_ = true;
   }
 }
 
@@ -346,7 +427,7 @@ void Link::on_events(std::uint32_t) {
   const bool read = PQconsumeInput(connection_.get()) != 0;
   harvest();
   if (!is_lost_ && (!read || PQstatus(connection_.get()) != CONNECTION_OK)) lose("the link broke");
-  if (!is_lost_) flush();
+  if (!is_lost_) write_out();
 }
 
 // Takes all answers that have arrived.
@@ -373,9 +454,9 @@ Error Link::error_of(const pg_result* result, const Slot& slot) const {
     return {slot.writes ? Error::Kind::in_doubt : Error::Kind::unavailable, "", "",
             "the link broke in mid-statement"};
   if (is_passing(sqlstate))
-    return {slot.completed && slot.writes ? Error::Kind::in_doubt : Error::Kind::unavailable,
+    return {slot.is_complete() && slot.writes ? Error::Kind::in_doubt : Error::Kind::unavailable,
             sqlstate, "", "the database gave up: " + sqlstate};
-  const bool is_scope = slot.scopes > 0;
+  const bool is_scope = !slot.is_complete() && slot.entries[slot.at].settings > 0;
   return {Error::Kind::refused, sqlstate, constraint,
           is_scope ? "the database refused the program's role (" + sqlstate +
                          "): run sql/migrate, or set DATABASE_ROLES=off"
@@ -386,11 +467,12 @@ void Link::take(Slot& slot, ResultPointer result) {
   switch (PQresultStatus(result.get())) {
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
-      if (slot.scopes > 0) {
-        --slot.scopes;
+      if (slot.is_complete()) break;  // a statement was prepared
+      if (Entry& entry = slot.entries[slot.at]; entry.settings > 0) {
+        --entry.settings;
       } else {
-        slot.completed = true;
-        slot.result = std::move(result);
+        entry.result = std::move(result);
+        ++slot.at;
       }
       break;
     case PGRES_PIPELINE_ABORTED:
@@ -404,20 +486,40 @@ void Link::finish_head() {
   Slot slot = std::move(slots_.front());
   slots_.pop_front();
   since_ = Clock::now();
-  if (slots_.empty()) is_stuck_ = false;
-  if (slot.error && means_another_server(slot.error->sqlstate)) retire();
-  const bool is_outdated = slot.error && tells_of_outdated_statement(slot.error->sqlstate);
-  if (is_outdated) retire();
+  if (slots_.empty()) is_stuck_ = is_batch_ = false;
+  if (slot.error && (means_another_server(slot.error->sqlstate) ||
+                     tells_of_outdated_statement(slot.error->sqlstate)))
+    retire();
   if (slot.error && slot.prepares != nullptr) uses_.erase(slot.prepares);
-  if (slot.call == nullptr) return;
-  if (slot.error && !slot.call->repeated && (is_outdated || is_conflict(slot.error->sqlstate))) {
-    slot.call->repeated = true;
-    return requeue_(*slot.call);
+  settle(slot);
+}
+
+// The transaction has ended: everybody hears what became of it.
+void Link::settle(Slot& slot) {
+  // Last first, because they queue up at the front.
+  for (auto entry = slot.entries.rbegin(); entry != slot.entries.rend(); ++entry) {
+    if (entry->call == nullptr) continue;
+    Call& call = *entry->call;
+    // One failed, so nothing was done for any of them, and only the server knows whose fault it
+    // was: each once more, alone.
+    const bool was_undone = slot.error && slot.error->kind != Error::Kind::in_doubt;
+    if (was_undone && slot.entries.size() > 1) {
+      call.alone = true;
+      requeue_(call);
+      continue;
+    }
+    if (was_undone && !call.repeated &&
+        (tells_of_outdated_statement(slot.error->sqlstate) || is_conflict(slot.error->sqlstate))) {
+      call.repeated = true;
+      requeue_(call);
+      continue;
+    }
+    std::optional<Error> error = slot.error;
+    if (!error && !entry->result)
+      error = Error(Error::Kind::in_doubt, "", "", "a statement without a result");
+    if (!error) call.result.result_ = std::move(entry->result);
+    deliver_(call, std::move(error));
   }
-  if (!slot.error && !slot.result)
-    slot.error = Error(Error::Kind::in_doubt, "", "", "a statement without a result");
-  if (!slot.error) slot.call->result.result_ = std::move(slot.result);
-  deliver_(*slot.call, std::move(slot.error));
 }
 
 // Reads do no harm when they are done twice, so one that takes long need not keep those behind it
@@ -427,9 +529,12 @@ void Link::look_at_head() {
   if (Clock::now() < since_ + kStuck) return stuck_.set(since_ + kStuck);
   is_stuck_ = true;
   for (auto slot = std::next(slots_.begin()); slot != slots_.end(); ++slot) {
-    if (slot->call == nullptr || slot->writes || slot->call->moved) continue;
-    slot->call->moved = true;
-    requeue_(*std::exchange(slot->call, nullptr));
+    if (slot->writes) continue;
+    for (Entry& entry : slot->entries) {
+      if (entry.call == nullptr || entry.call->moved) continue;
+      entry.call->moved = true;
+      requeue_(*std::exchange(entry.call, nullptr));
+    }
   }
 }
 
@@ -439,16 +544,16 @@ void Link::lose(const std::string& why) {
   is_retired_ = true;
   watch_.reset();
   stuck_.cancel();
+  for (Call* call : std::exchange(staged_, {})) requeue_(*call);
   std::deque<Slot> slots;
   slots.swap(slots_);
   for (Slot& slot : slots) {
-    if (slot.call == nullptr) continue;
     // With the commit open, even the server's own reason does not tell what became of it.
-    const bool is_open = !slot.error || (slot.completed && slot.writes);
+    const bool is_open = !slot.error || (slot.is_complete() && slot.writes);
     if (is_open)
       slot.error = Error(slot.writes ? Error::Kind::in_doubt : Error::Kind::unavailable, "", "",
                          why + (slot.writes ? " in mid-statement" : ""));
-    deliver_(*slot.call, std::move(slot.error));
+    settle(slot);
   }
 }
 
@@ -476,8 +581,8 @@ class Connection::Pool {
  private:
   const Statement& statement_for(std::string_view sql);
   void dispatch();
-  Link* link_for(const Statement& statement);
-  bool will_be_read_soon(const Statement& statement) const;
+  Link* link_for(const Call& call);
+  bool will_be_taken_soon(const Call& call) const;
   void open_link();
   void close_idle_links();
   void fail_waiting(const std::string& why);
@@ -548,38 +653,55 @@ void Connection::Pool::dispatch() {
   });
   bool lacks_link = false;
   for (auto place = waiting_.begin(); place != waiting_.end();) {
-    Link* link = link_for(*(*place)->statement);
+    Call& call = **place;
+    Link* link = link_for(call);
     if (link == nullptr) {
-      lacks_link = lacks_link || !will_be_read_soon(*(*place)->statement);
+      lacks_link = lacks_link || !will_be_taken_soon(call);
       ++place;
       continue;
     }
-    Call& call = **place;
     place = waiting_.erase(place);
-    link->send(call, role_);
+    if (call.may_share())
+      link->stage(call);
+    else
+      link->send(call, role_);
   }
   const bool may_open = links_.size() < max_links_ && Clock::now() >= no_more_until_;
   if (lacks_link && (links_.empty() || may_open)) open_link();
-  for (auto& link : links_) link->flush();
+  for (auto& link : links_) link->flush(role_);
 }
 
-Link* Connection::Pool::link_for(const Statement& statement) {
+Link* Connection::Pool::link_for(const Call& call) {
+  int batches = 0;
+  for (const auto& link : links_) {
+    if (!link->is_ready()) continue;
+    if (call.may_share()) {
+      if (link->takes_another()) return link.get();
+      batches += link->is_writing_batch() ? 1 : 0;
+    }
+  }
+  if (batches >= kBatchLinks) return nullptr;
   for (const auto& link : links_) {
     if (!link->is_ready()) continue;
     if (link->is_idle() && !link->is_alive()) continue;
-    const bool alone = statement.writes || !link->is_direct();
-    if (alone ? link->is_idle() : link->takes_reads()) return link.get();
+    const bool by_itself = call.statement->writes || !link->is_direct();
+    if (by_itself ? link->is_idle() : link->takes_reads()) return link.get();
   }
   return nullptr;
 }
 
-// A read waits for room on a link that is getting on with its reads, rather than for a further
-// link: the more come back at once, the less each costs.
-bool Connection::Pool::will_be_read_soon(const Statement& statement) const {
-  if (statement.writes) return false;
-  return std::any_of(links_.begin(), links_.end(), [](const auto& link) {
-    return link->is_ready() && link->is_direct() && link->is_reading();
-  });
+// A statement waits for its place with others rather than for a further link: the more go out or
+// come back at once, the less each costs.
+bool Connection::Pool::will_be_taken_soon(const Call& call) const {
+  const auto links_that = [this](auto is) {
+    return std::count_if(links_.begin(), links_.end(), is);
+  };
+  if (call.may_share())
+    return links_that([](const auto& link) { return link->is_writing_batch(); }) >= kBatchLinks;
+  return !call.statement->writes && links_that([](const auto& link) {
+                                      return link->is_ready() && link->is_direct() &&
+                                             link->is_reading();
+                                    }) > 0;
 }
 
 void Connection::Pool::open_link() {

@@ -70,8 +70,8 @@ struct Options {
   // Work as the role todo_PROGRAM (sql/grants.sql); else as who logged in.
   bool roles = false;
   // Connections to the server at most. The first is made with the first statement. Reads share one
-  // and are sent without waiting for each other's answers; a write has one to itself, because the
-  // commits of one connection wait for each other. Further ones are closed when they idle.
+  // and are sent without waiting for each other's answers; writes have others, because the commits
+  // of one connection wait for each other. Further ones are closed when they idle.
   std::size_t max_links = 8;
 };
 
@@ -83,22 +83,25 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
   ~Connection();
 
-  // Runs one statement as its own transaction and returns after its commit; other fibers run
-  // meanwhile. Connects if needed, and again if the idle link turns out dead before anything was
-  // sent; never repeats a write that was sent, but once where the server says that it took it back
-  // because of another transaction (SQLSTATE 40001, 40P01).
-  // What fails, stalls or is given up here touches no other statement: each has its own Sync, and
-  // reads that wait behind one that takes long are asked again elsewhere.
-  // A statement is prepared when it is used for the second time on a link, under a name made from
-  // its text. Behind a pooler nothing is prepared, and statements go out one by one: the session
-  // belongs to others as soon as a transaction ends.
-  // Throws Error. Returns within about kDeadline even if the server stays silent.
+  // Runs one statement and returns after its commit; other fibers run meanwhile. Connects if
+  // needed, and again if the idle link turns out dead before anything was sent; never repeats a
+  // write that was sent, but where the server says that it took it back: once if that was because
+  // of another transaction (SQLSTATE 40001, 40P01), and see run_as(). What fails, stalls or is
+  // given up here touches no other statement: each has its own Sync, and reads that wait behind one
+  // that takes long are asked again elsewhere. A statement is prepared when it is used for the
+  // second time on a link, under a name made from its text. Behind a pooler nothing is prepared,
+  // and transactions go out one by one: the session belongs to others as soon as one ends. Throws
+  // Error. Returns within about kDeadline even if the server stays silent.
   Result run(std::string_view sql, std::initializer_list<Param> params) {
     return run_as("", sql, params);
   }
 
   // Ditto, with the setting "todo.sub" (which row-level security asks for) at `subject`, for this
-  // statement's transaction only.
+  // statement only.
+  // Writes that wait at one moment are committed together: one write to the disk for all of them,
+  // which is most of what a commit costs. If one of them fails, or has to wait for a lock, the
+  // server takes all of them back, and each is sent again as a transaction of its own. So a
+  // statement must not depend on being the first of its transaction: now() is the same for all.
   Result run_as(std::string_view subject, std::string_view sql,
                 std::initializer_list<Param> params);
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <optional>
 
 #include "lib/loop.h"
 
@@ -157,6 +158,158 @@ TEST_F(Database, writesThatWaitForALockKeepNobodyElse) {
   all(std::move(actions));
   EXPECT_EQ(database.run("SELECT n FROM db_test WHERE id = 1", {}).integer(0, 0), 30);
   database.run("DROP TABLE db_test", {});
+}
+
+// Writes of users, which share transactions. Each adds its number to a table that refuses none
+// twice, so that one that is done twice is seen.
+class Batch : public Database {
+ protected:
+  void SetUp() override {
+    Database::SetUp();
+    if (url_.empty()) return;
+    database_.emplace(url_, "test");
+    other_.emplace(url_, "test");
+    other_->run("DROP TABLE IF EXISTS db_batch", {});
+    other_->run("CREATE TABLE db_batch (n bigint, transaction bigint)", {});
+    other_->run(
+        "CREATE OR REPLACE FUNCTION test_fail(state text) RETURNS bigint LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION USING ERRCODE = state, MESSAGE = 'test'; END $$",
+        {});
+    for (int i = 0; i < 3; ++i) database_->run_as("u", kAdd, {"-1"});  // connected, prepared
+    other_->run("DELETE FROM db_batch", {});
+  }
+  void TearDown() override {
+    if (other_) other_->run("DROP TABLE db_batch", {});
+    if (other_) other_->run("DROP FUNCTION test_fail(text)", {});
+  }
+
+  std::function<void()> add(int number) {
+    return [this, number] {
+      if (database_->run_as("user" + std::to_string(number), kAdd, {std::to_string(number)})
+              .rows() == 1)
+        ++added_;
+    };
+  }
+  std::int64_t count(std::string_view what) {
+    return other_->run("SELECT count(" + std::string(what) + ") FROM db_batch WHERE n >= 0", {})
+        .integer(0, 0);
+  }
+
+  static constexpr std::string_view kAdd =
+      "INSERT INTO db_batch SELECT $1::bigint, pg_current_xact_id()::text::bigint RETURNING n";
+  std::optional<db::Connection> database_;
+  std::optional<db::Connection> other_;
+  int added_ = 0;
+};
+
+TEST_F(Batch, writesOfOneMomentShareTransactions) {
+  std::vector<std::function<void()>> actions;
+  for (int i = 0; i < 50; ++i) actions.push_back(add(i));
+  all(std::move(actions));
+  EXPECT_EQ(added_, 50);
+  EXPECT_EQ(count("DISTINCT n"), 50);
+  EXPECT_EQ(count("*"), 50);
+  EXPECT_LT(count("DISTINCT transaction"), 10);
+}
+
+TEST_F(Batch, oneThatFailsTakesNoneAlongAndNoneIsDoneTwice) {
+  const std::vector<std::string> states = {"01000", "0A000", "22012", "23505", "25006", "26000",
+                                           "28000", "40001", "40P01", "42501", "53300", "55P03",
+                                           "57014", "58030", "P0001", "XX000"};
+  std::vector<std::string> seen(states.size());
+  std::vector<std::function<void()>> actions;
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    actions.push_back(add(static_cast<int>(i)));
+    actions.emplace_back([&, i] {
+      seen[i] = sqlstate_of([&] {
+        database_->run_as("v", "INSERT INTO db_batch SELECT test_fail($1), 0", {states[i]});
+      });
+    });
+  }
+  all(std::move(actions));
+  EXPECT_EQ(seen, states);
+  EXPECT_EQ(added_, static_cast<int>(states.size()));
+  EXPECT_EQ(count("*"), added_);
+  EXPECT_EQ(count("DISTINCT n"), added_);
+}
+
+TEST_F(Batch, oneThatWaitsForALockKeepsNobodyElse) {
+  other_->run("INSERT INTO db_batch VALUES (-5, 0)", {});
+  std::vector<int> order;
+  db::Connection holder(url_, "test");
+  bool is_held = true;
+  fiber::start([&] {
+    holder.run(
+        "WITH held AS (UPDATE db_batch SET transaction = 1 WHERE n = -5 RETURNING 1)"
+        " SELECT pg_sleep(1)::text FROM held",
+        {});
+    is_held = false;
+  });
+  other_->run("SELECT pg_sleep(0.2)::text", {});  // until the lock is held
+  std::vector<std::function<void()>> actions;
+  for (int i = 0; i < 10; ++i)
+    actions.emplace_back([&, i] {
+      if (i == 5)
+        database_->run_as("w", "UPDATE db_batch SET transaction = 2 WHERE n = -5", {});
+      else
+        add(i)();
+      order.push_back(i);
+    });
+  all(std::move(actions));
+  EXPECT_FALSE(is_held);
+  ASSERT_EQ(order.size(), 10U);
+  EXPECT_EQ(order.back(), 5);
+  EXPECT_EQ(count("*"), 9);
+}
+
+TEST_F(Batch, oneThatTakesLongKeepsNobodyElse) {
+  std::vector<int> order;
+  std::vector<std::function<void()>> actions;
+  for (int i = 0; i < 10; ++i)
+    actions.emplace_back([&, i] {
+      if (i == 5)
+        database_->run_as("w", "INSERT INTO db_batch SELECT -5, length(pg_sleep(1)::text)", {});
+      else
+        add(i)();
+      order.push_back(i);
+    });
+  all(std::move(actions));
+  ASSERT_EQ(order.size(), 10U);
+  EXPECT_EQ(order.back(), 5);
+  EXPECT_EQ(count("*"), 9);
+}
+
+TEST_F(Batch, aServerProcessThatIsKilledBeforeTheCommitUndoesAllAndAllAreDoneOnce) {
+  std::vector<std::function<void()>> actions;
+  for (int i = 0; i < 10; ++i) actions.push_back(add(i));
+  actions.emplace_back([&] {
+    database_->run_as("w", "INSERT INTO db_batch SELECT -5, length(pg_sleep(0.4)::text)", {});
+  });
+  actions.emplace_back([&] {
+    other_->run(
+        "SELECT pg_sleep(0.1)::text, (SELECT count(pg_terminate_backend(pid)) FROM "
+        "pg_stat_activity WHERE query LIKE '%-5%' AND pid <> pg_backend_pid())",
+        {});
+  });
+  all(std::move(actions));
+  EXPECT_EQ(added_, 10);
+  EXPECT_EQ(count("*"), 10);
+}
+
+TEST_F(Batch, nobodySeesTheSubjectOfAnother) {
+  std::vector<std::string> seen(40);
+  std::vector<std::function<void()>> actions;
+  for (std::size_t i = 0; i < seen.size(); ++i)
+    actions.emplace_back([&, i] {
+      seen[i] = database_
+                    ->run_as("user" + std::to_string(i),
+                             "INSERT INTO db_batch SELECT 0, 0"
+                             " RETURNING current_setting('todo.sub', true)",
+                             {})
+                    .text(0, 0);
+    });
+  all(std::move(actions));
+  for (std::size_t i = 0; i < seen.size(); ++i) EXPECT_EQ(seen[i], "user" + std::to_string(i));
 }
 
 TEST_F(Database, anAddressThatRefusesIsUnavailableForAllWhoWait) {
