@@ -81,6 +81,24 @@ run_folder() {
   wait_until 10 embedded "$TODO_ROOT/env/embedded" status
 }
 
+@test "what nginx or the watcher of a program leaves behind when it is killed is ended, and service goes on" {
+  start
+  folder=$(run_folder)
+  master=$(<"$folder/nginx.pid") watcher=$(<"$folder/task_list.pid")
+  left=$(pgrep -s "$master,$watcher" | grep -vx "$master\|$watcher")
+  [ -n "$left" ]
+  kill -KILL "$master" "$watcher"
+  ended() { for pid in $left; do [ ! -e "/proc/$pid" ] || return 1; done; }
+  wait_until 20 ended
+  answered() { [ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$OWN_PORT/api/tasks")" = 401 ]; }
+  wait_until 10 answered
+  embedded "$TODO_ROOT/env/embedded" status
+  kill -KILL "$(<"$folder/nginx.pid")"
+  embedded "$TODO_ROOT/env/embedded" stop
+  ! pgrep -f "$folder"
+  ! curl -s "http://127.0.0.1:$OWN_PORT/health"
+}
+
 @test "every task whose creation was answered 201 is there after killed handlers and a restarted database" {
   start
   source "$OWN_STATE/env"

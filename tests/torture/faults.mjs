@@ -79,6 +79,16 @@ async function holding(place, statement, action) {
   return note;
 }
 
+// The soft limit of a process, set by its own user. It may have ended by now.
+function limit(pid, what) {
+  try {
+    const { uid, gid } = fs.statSync(`/proc/${pid}`);
+    execFileSync('prlimit', ['--pid', pid, what], { uid, gid, stdio: 'pipe' });
+  } catch (error) {
+    if (isAlive(pid)) throw error;
+  }
+}
+
 // So many clients for so long, beside the steady stream or instead of it.
 async function crowd(place, clients, seconds, options = {}) {
   const stream = new Stream(place, { clients, users: Math.min(clients, 64), pace: 0, ...options });
@@ -118,11 +128,12 @@ export const FAULTS = [
     },
   },
   {
-    name: 'program-gone', what: 'row 5: kill -9 of a program and of who watches over it',
-    strike: (place) => repeat(4, async (n) => {
-      const watcher = place.pid(place.taskPrograms[n]);
-      for (const pid of [watcher, ...children(watcher)]) kill(pid, 'SIGKILL');
-      await until('it is started again', () => place.workers(place.taskPrograms[n]).length > 0);
+    name: 'program-gone', what: 'row 5: kill -9 of who watches over a program, alone and with its workers',
+    strike: (place) => repeat(6, async (n) => {
+      const program = place.taskPrograms[n];
+      const [watcher, workers] = [place.pid(program), place.workers(program)];
+      for (const pid of n % 2 === 0 ? [watcher] : [watcher, ...workers]) kill(pid, 'SIGKILL');
+      await until('others do its work', () => place.pid(program) !== watcher && place.workers(program).length > 0 && !workers.some(isAlive));
     }),
   },
   {
@@ -184,9 +195,9 @@ export const FAULTS = [
     name: 'descriptors', what: 'row 87: no descriptors left in any program (RLIMIT_NOFILE), 64 more clients',
     strike: async (place) => {
       const all = place.taskPrograms.flatMap((program) => place.workers(program));
-      for (const pid of all) execFileSync('prlimit', ['--pid', pid, '--nofile=24:']);
+      for (const pid of all) limit(pid, '--nofile=24:');
       const more = await crowd(place, 64, 4);
-      for (const pid of all) if (isAlive(pid)) execFileSync('prlimit', ['--pid', pid, '--nofile=1024:']);
+      for (const pid of all) limit(pid, '--nofile=1024:');
       return { more };
     },
   },
@@ -194,24 +205,15 @@ export const FAULTS = [
     name: 'memory', what: 'row 85: no memory left in any program (RLIMIT_AS), 64 more clients',
     stream: { also: [500] },
     strike: async (place) => {
-      const limited = new Set();
-      const squeeze = () => {
-        for (const pid of place.taskPrograms.flatMap((program) => place.workers(program))) {
-          if (limited.has(pid)) continue;
-          try {
-            const pages = Number(fs.readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[0]);
-            execFileSync('prlimit', ['--pid', pid, `--as=${pages * 4096 + (limited.size % 4) * 65536}:`], { stdio: 'ignore' });
-            limited.add(pid);
-          } catch (error) {
-            if (isAlive(pid)) throw error;
-          }
-        }
-      };
-      squeeze();
+      const limited = place.taskPrograms.flatMap((program) => place.workers(program));
+      for (const [n, pid] of limited.entries()) {
+        const pages = Number(fs.readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[0]);
+        limit(pid, `--as=${pages * 4096 + (n % 4) * 65536}:`);
+      }
       const more = await crowd(place, 64, 4, { also: [500] });
-      const ended = [...limited].filter((pid) => !isAlive(pid)).length;
-      for (const pid of limited) if (isAlive(pid)) execFileSync('prlimit', ['--pid', pid, '--as=unlimited:']);
-      return { more, note: `${ended} of ${limited.size} processes ended` };
+      const ended = limited.filter((pid) => !isAlive(pid)).length;
+      for (const pid of limited) limit(pid, '--as=unlimited:');
+      return { more, note: `${ended} of ${limited.length} processes ended` };
     },
   },
 
@@ -298,7 +300,7 @@ export const FAULTS = [
   {
     name: 'out-of-connections', what: 'row 73: others have taken all connections of the server, 4 s',
     strike: async ({ postgres }) => {
-      await postgres.sql('CREATE ROLE crowd LOGIN');
+      await postgres.sql('DROP ROLE IF EXISTS crowd; CREATE ROLE crowd LOGIN');
       const taken = [];
       const filler = setInterval(() => {
         for (let i = 0; i < 20; i += 1) {
