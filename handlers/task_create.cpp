@@ -54,7 +54,9 @@ db::Result create_once(std::string_view key, const http::Request& request, const
       throw http::Error::invalid("Idempotency-Key", "same_body", "was used with another body");
     return result;
   } catch (const db::Error& error) {
-    if (error.constraint == "todo_idempotency_pkey") throw still_running();
+    // On a table that is spread over several, each part has a constraint of its own name.
+    if (error.sqlstate == "23505" && error.constraint.starts_with("todo_idempotency"))
+      throw still_running();
     throw;
   }
 }

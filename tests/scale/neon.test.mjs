@@ -9,7 +9,7 @@ import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { whole, worker } from '../faults/peer.mjs';
-import { Cluster, figure, makeGround, password, Pooler, root, tokenOf, until } from './support.mjs';
+import { Cluster, figure, makeGround, otherBin, password, Pooler, root, tokenOf, until } from './support.mjs';
 
 const secret = randomBytes(32).toString('base64');
 const token = tokenOf('neon', secret);
@@ -111,22 +111,25 @@ before(async () => {
   await certificate('named', { ca: 'ca', subject: 'other.example.test' });
   await certificate('expired', { ca: 'ca', env: { LD_PRELOAD: '/usr/$LIB/faketime/libfaketime.so.1', FAKETIME: '-10d' } });
   const file = (name) => `${ground.folder}/${name}`;
-  cluster = await Cluster.make(ground, 'cluster', { hba: 'hostssl all cleartext all password\nhostssl all all all scram-sha-256' });
+  cluster = await Cluster.make(ground, 'cluster', { bin: otherBin, hba: 'hostssl all cleartext all password\nhostssl all all all scram-sha-256' });
   await cluster.stop();
   appendFileSync(`${cluster.data}/postgresql.conf`, `ssl = on\nssl_cert_file = '${file('good.crt')}'\nssl_key_file = '${file('good.key')}'\n`);
   await cluster.start();
   cluster.sql(`CREATE ROLE cleartext LOGIN SUPERUSER PASSWORD '${password}'`);
-  execFileSync(`${root}/sql/migrate`, { env: { ...process.env, DATABASE_URL: cluster.url(`sslmode=verify-full&sslrootcert=${file('ca.crt')}&channel_binding=require`, { host: 'localhost' }) } });
+  // Neon's users are no superusers, but may make roles.
+  cluster.sql(`CREATE ROLE neondb_owner LOGIN CREATEROLE CREATEDB PASSWORD '${password}'`);
+  cluster.sql('CREATE DATABASE neondb OWNER neondb_owner');
+  execFileSync(`${root}/sql/migrate`, { env: { ...process.env, DATABASE_URL: direct('sslmode=verify-full&sslrootcert=CA&channel_binding=require') } });
 });
 after(() => ground.clear());
 
-const direct = (parameters, options = {}) => cluster.url(parameters.replace('CA', `${ground.folder}/ca.crt`), { host: 'localhost', ...options });
+const direct = (parameters, options = {}) => cluster.url(parameters.replace('CA', `${ground.folder}/ca.crt`), { host: 'localhost', user: 'neondb_owner', database: 'neondb', ...options });
 
 test('the direct endpoint: sslmode=require with channel binding, and verify-full', async () => {
   for (const parameters of ['sslmode=require&channel_binding=require', 'sslmode=verify-full&sslrootcert=CA&channel_binding=require']) {
     const program = await start('task_create', direct(parameters));
     assert.equal((await create(program)).status, 201, program.log());
-    assert.equal(cluster.sql("SELECT bool_and(ssl AND version >= 'TLSv1.2') FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'todo task_create'"), 't');
+    assert.equal(cluster.sql("SELECT bool_and(ssl AND version >= 'TLSv1.2' AND usename = 'neondb_owner') FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'todo task_create'"), 't');
     await end(program);
   }
 });
@@ -182,14 +185,14 @@ test('row 84: a compute that is asleep: the first requests wait for it together,
   const compute = await Compute.make(() => cluster.port);
   const url = (more = '') => direct(`sslmode=require&channel_binding=require${more}`, { port: compute.port });
   const storm = (program, title) => Promise.all(Array.from({ length: 32 }, () => create(program, title)));
-  const kept = (title) => Number(cluster.sql(`SELECT count(*) FROM task WHERE title = '${title}'`));
+  const kept = (title) => Number(cluster.sql(`SELECT count(*) FROM task WHERE title = '${title}'`, 'neondb'));
 
   // As env/SCALING.md says: time to wake.
   const patient = await start('task_create', url('&connect_timeout=10'));
   compute.suspend();
   const begin = Date.now();
   const answers = await storm(patient, 'patient');
-  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([201]), patient.log());
+  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([201]), patient.log().slice(-500) + cluster.process.log());
   figure('compute asleep for 3 s, 32 requests at once: connections; ms to the last answer', `${compute.attempts}; ${Date.now() - begin}`);
   assert.ok(compute.attempts <= 8, `${compute.attempts} connections`);
   assert.equal(kept('patient'), 32);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { appendFileSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import net from 'node:net';
@@ -109,6 +109,8 @@ export async function makeGround() {
 const pgConfig = () => { try { return execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim(); } catch { return undefined; } };
 const installed = () => readdirSync('/usr/lib/postgresql').sort((a, b) => Number(a) - Number(b)).map((version) => `/usr/lib/postgresql/${version}/bin`).pop();
 export const postgresBin = pgConfig() ?? installed();
+// Programs of another major version, where there are any: what is true of one may not be of the next.
+export const otherBin = process.env.OTHER_POSTGRES ?? postgresBin;
 
 export const password = randomBytes(12).toString('hex');
 
@@ -130,7 +132,7 @@ export class Cluster {
     await cluster.takePlace();
     const file = await ground.ownFile(`${name}.password`, password);
     await cluster.tool('initdb', ['--pgdata', cluster.data, '--username', 'todo', '--pwfile', file, '--auth', 'scram-sha-256', '--encoding', 'UTF8',
-      '--locale', 'C.UTF-8', '--no-sync', '--no-instructions']);
+      '--locale', 'C.UTF-8', ...(cluster.bin === postgresBin ? ['--locale-provider', 'icu', '--icu-locale', 'und'] : []), '--no-sync', '--no-instructions']);
     if (hba) await writeFile(`${cluster.data}/pg_hba.conf`, `local all all scram-sha-256\nlocal replication all scram-sha-256\n${hba}\n`);
     await cluster.start();
     cluster.sql('CREATE DATABASE todo', 'postgres');
@@ -157,7 +159,7 @@ export class Cluster {
   }
 
   tool(program, args) {
-    const [command, ...rest] = asDatabaseUser([`${this.bin}/${program}`, ...args]);
+    const [command, ...rest] = asDatabaseUser([existsSync(`${this.bin}/${program}`) ? `${this.bin}/${program}` : `${postgresBin}/${program}`, ...args]);
     return run(command, rest, { cwd: '/' });
   }
 
@@ -204,13 +206,13 @@ export class Pooler {
   static async make(ground, name, cluster, more = {}, database = {}) {
     const pooler = new Pooler();
     Object.assign(pooler, { ground, name, folder: await ground.ownFolder(name), port: await freePort() });
-    const users = await ground.ownFile(`${name}/users`, `"todo" "${password}"\n`);
+    const users = await ground.ownFile(`${name}/users`, `"todo" "${password}"\n"neondb_owner" "${password}"\n`);
     const settings = {
       listen_addr: '127.0.0.1', listen_port: pooler.port, unix_socket_dir: pooler.folder, auth_type: 'scram-sha-256', auth_file: users, admin_users: 'todo',
       pool_mode: 'transaction', max_client_conn: 10000, default_pool_size: 64, query_wait_timeout: 120, log_connections: 0, log_disconnections: 0, ...more,
     };
     const target = { host: cluster.folder, port: cluster.port, ...database };
-    pooler.file = await ground.ownFile(`${name}/pgbouncer.ini`, `[databases]\ntodo = ${Object.entries(target).map(([key, value]) => `${key}=${value}`).join(' ')}\n[pgbouncer]\n${
+    pooler.file = await ground.ownFile(`${name}/pgbouncer.ini`, `[databases]\n* = ${Object.entries(target).map(([key, value]) => `${key}=${value}`).join(' ')}\n[pgbouncer]\n${
       Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`).join('')}`);
     ground.endings.push(() => pooler.stop());
     await pooler.start();
@@ -233,6 +235,15 @@ export class Pooler {
   ask(command) { return psql(`postgresql://todo:${password}@/pgbouncer?host=${this.folder}&port=${this.port}`, command); }
 }
 
+// --- Commands of the document -------------------------------------------------------------------------------
+
+// Runs the commands of env/SCALING.md that a comment before them calls NAME, as they are there.
+export async function runDocumented(name, env) {
+  const found = new RegExp(`<!-- not run: tests/scale/\\S+ runs it as "${name}" -->\\n+\`\`\`sh\\n([\\s\\S]*?)\\n\`\`\``).exec(readFileSync(`${root}/env/SCALING.md`, 'utf8'));
+  assert.ok(found, `env/SCALING.md has no commands "${name}"`);
+  return run('bash', ['-euo', 'pipefail', '-c', found[1]], { cwd: root, env, timeout: 120000 });
+}
+
 // --- Instances ---------------------------------------------------------------------------------------------
 
 // An instance by env/embedded on the database of `settings`; nothing of the instance under test gets in.
@@ -243,14 +254,18 @@ export async function startInstance(ground, settings = {}) {
   const port = await freePort();
   const env = { ...process.env, ...Object.fromEntries(names.map((name) => [name.replace('#', ''), ''])), BUILD: build, STATE_DIR: state, PORT: String(port),
     BETTER_AUTH_TRUSTED_ORIGINS: process.env.BETTER_AUTH_TRUSTED_ORIGINS, ...settings };
-  const embedded = (command) => run(`${root}/env/embedded`, [command], { env });
+  const embedded = (command, more) => run(`${root}/env/embedded`, [command], { env: { ...env, ...more } });
   ground.endings.push(() => embedded('stop'));
   await embedded('start').catch((error) => { throw new Error(`${error.stdout}${error.stderr}`); });
-  const text = execFileSync('bash', ['-c', 'set -a; source "$1"; env -0', 'bash', `${state}/env`], { env: { PATH: process.env.PATH }, encoding: 'utf8' });
-  const effective = Object.fromEntries(text.split('\0').filter(Boolean).map((pair) => pair.split(/=(.*)/s)));
+  // What it wrote down for whoever wants to join.
+  const settingsIn = (folder) => {
+    const text = execFileSync('bash', ['-c', 'set -a; source "$1"; env -0', 'bash', `${folder}/env`], { env: { PATH: process.env.PATH }, encoding: 'utf8' });
+    return Object.fromEntries(text.split('\0').filter(Boolean).map((pair) => pair.split(/=(.*)/s)));
+  };
+  const effective = settingsIn(state);
   const folder = (await embedded('folder')).stdout.trim();
   return {
-    port, state, settings: effective, secret: effective.BETTER_AUTH_SECRET, folder, embedded,
+    port, state, env, settingsIn, settings: effective, secret: effective.BETTER_AUTH_SECRET, folder, embedded,
     log: (name = 'handlers') => readFileSync(`${state}/log/${name}.log`, 'utf8'),
     send: sender({ host: '127.0.0.1', port }),
   };
