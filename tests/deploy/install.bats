@@ -189,3 +189,15 @@ mode() { stat -c %a "$TREE$1"; }
     [[ " $(completed todo-fcgi '') " == *" $command "* ]]
   done
 }
+
+@test "usage, manual and completion of each command have the same options" {
+  of_manual() { grep -oE 'Fl -[a-z-]+' "$TODO_ROOT/env/man/$1" | sed 's/^Fl -/--/' | sort -u; }
+  of_usage() { grep -oE -- '--[a-z]+(-[a-z]+)*' | sort -u; }
+  usage=$("$TODO_ROOT/env/todo-fcgi" help | of_usage)
+  # The man page tells of "make run" and the like in words; "read-only" is todo-verify's.
+  diff <(echo "$usage") <(of_manual todo-fcgi.1)
+  verify=$(node "$TODO_ROOT/env/verify/main.mjs" --help | of_usage)
+  diff <(echo "$verify") <(of_manual todo-verify.1)
+  completed=$(of_usage <"$TODO_ROOT/env/completion.bash")
+  diff <(printf '%s\n' "$usage" "$verify" | grep -vxE -- '--(help|version)' | sort -u) <(grep -vxE -- '--(help|version)' <<<"$completed")
+}
