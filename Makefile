@@ -95,6 +95,9 @@ $(OUT)/generated/syscalls.inc:
 	  sed -nE 's/^#define SYS_([a-z0-9_]+) .*/{SYS_\1, "\1"},/p' | sort > $@
 $(OUT)/obj/lib/sandbox.o: $(OUT)/generated/syscalls.inc
 
+$(OUT)/obj/handlers/metrics.o: env/debian/changelog
+$(OUT)/obj/handlers/metrics.o: CXXFLAGS += -DTODO_VERSION='"$(VERSION)"'
+
 # --- Include files of web servers -----------------------------------------------------------------
 
 .PHONY: snippets

@@ -1,6 +1,7 @@
 #include "lib/access_token.h"
 
 #include "lib/jwt.h"
+#include "lib/metrics.h"
 #include "lib/signing_key.h"
 
 namespace access_token {
@@ -26,6 +27,7 @@ std::string claims(const http::Request& request, const user::User& user, bool wi
 
 std::string issue(const http::Request& request, const user::User& user, db::Connection& database) {
   const env::Settings& settings = request.settings();
+  metrics::count_token(settings.token_key == env::Settings::TokenKey::shared_secret);
   if (settings.token_key == env::Settings::TokenKey::table) {
     const signing_key::SigningKey& key = signing_key::current(settings, database);
     return jwt::sign_eddsa(key.id, claims(request, user, true), key.key);

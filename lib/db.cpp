@@ -15,6 +15,7 @@
 #include "lib/encoding.h"
 #include "lib/logging.h"
 #include "lib/loop.h"
+#include "lib/metrics.h"
 
 extern char** environ;
 
@@ -756,7 +757,16 @@ Connection::~Connection() = default;
 
 Result Connection::run_as(std::string_view subject, std::string_view sql,
                           std::initializer_list<Param> params) {
-  return pool_->run(subject, sql, params);
+  const Clock::time_point begin = Clock::now();
+  try {
+    Result result = pool_->run(subject, sql, params);
+    metrics::count_statement(Clock::now() - begin);
+    return result;
+  } catch (const Error& error) {
+    metrics::count_statement(Clock::now() - begin);
+    metrics::count_statement_failure(static_cast<metrics::StatementFailure>(error.kind));
+    throw;
+  }
 }
 
 }  // namespace db

@@ -300,6 +300,7 @@ Settings load(const Lookup& lookup) {
   constexpr logging::Level kLevels[] = {logging::Level::info, logging::Level::debug,
                                         logging::Level::warn, logging::Level::error};
   settings.log_threshold = kLevels[reader.one_of("LOG_LEVEL", {"info", "debug", "warn", "error"})];
+  settings.metrics_folder = reader.text("TODO_METRICS");
   settings.sandbox =
       static_cast<Settings::Sandbox>(reader.one_of("TODO_SANDBOX", {"on", "off", "debug"}));
   reader.finish();

@@ -91,6 +91,7 @@ struct Settings {
   enum class Envelope { array, tasks, items, data };
   Envelope list_envelope = Envelope::array;
   logging::Level log_threshold = logging::Level::info;
+  std::string metrics_folder;  // "" : nothing is counted
   enum class Sandbox { on, off, debug };
   Sandbox sandbox = Sandbox::on;
 };

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "lib/loop.h"
+#include "lib/metrics.h"
 
 extern char** environ;
 
@@ -434,6 +435,7 @@ int Server::run() {
     loop::step();
     watch_over_turns();
     start_requests();
+    metrics::set_load(running_, waiting_.size(), connections_.size());
   }
   return 0;
 }

@@ -214,6 +214,18 @@ std::string_view Request::forwarded_for() const {
   return named.empty() ? parameter(raw_, "REMOTE_ADDR") : named;
 }
 
+bool Request::is_local() const {
+  const auto is_loopback = [](std::string_view address) {
+    return address == "::1" || address.starts_with("127.") || address.starts_with("::ffff:127.");
+  };
+  const std::string_view peer = parameter(raw_, "REMOTE_ADDR");
+  const std::string_view named = header("x-forwarded-for");
+  // nginx calls a unix socket "unix:". Without a peer it is plain CGI from a shell.
+  const bool is_here = peer.empty() || peer == "unix:" || is_loopback(peer);
+  return is_here && (named.empty() || named == "unix:" || is_loopback(named)) &&
+         named.find(',') == std::string_view::npos;
+}
+
 // REDIRECT_STATUS is Apache's and lighttpd's name; no header of a client can set it.
 int Request::refused_status() const {
   const std::string_view digits = parameter(raw_, "REDIRECT_STATUS");

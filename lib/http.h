@@ -139,6 +139,8 @@ class Request {
   void set_user(std::string_view id) const { user_ = id; }
   // From which addresses the request came, as the web server says: X-Forwarded-For, else its peer.
   std::string_view forwarded_for() const;
+  // Does it come from this machine, and not through a proxy that runs here for others?
+  bool is_local() const;
   // The status with which the web server itself refused the request (a body that is too large, a
   // program that is down) before it sent it here to be answered; 0: it did not.
   int refused_status() const;

@@ -14,6 +14,7 @@
 #include "lib/limit.h"
 #include "lib/logging.h"
 #include "lib/loop.h"
+#include "lib/metrics.h"
 #include "lib/origin.h"
 #include "lib/password.h"
 #include "lib/pattern.h"
@@ -237,7 +238,19 @@ class Dispatcher {
     } catch (const std::exception& thrown) {
       cause = thrown.what();
     }
+    count_refusal(request, error);
     return error_response(request, error);
+  }
+
+  static void count_refusal(const Request& request, const Error& error) {
+    using metrics::AuthFailure;
+    if (error.status == 429)
+      metrics::count_auth_failure(AuthFailure::rate_limit);
+    else if (error.code == "INVALID_EMAIL_OR_PASSWORD" || error.code == "INVALID_PASSWORD")
+      metrics::count_auth_failure(AuthFailure::password);
+    else if (error.status == 401)
+      metrics::count_auth_failure(request.family() == Family::auth ? AuthFailure::session
+                                                                   : AuthFailure::token);
   }
 
   unsigned methods_at(const Request& request) const {
@@ -362,6 +375,7 @@ class Dispatcher {
         .field("path", utf8_safe(public_path(request)))
         .field("status", std::int64_t{response.status})
         .field("dur_ms", spent.count() / 1000);
+    metrics::count_request(request.method_name(), response.status, spent);
     if (!request.user_.empty()) line.field("user", log_name(request.user_));
     if (!cause.empty()) line.field("err", cause);
   }
@@ -418,6 +432,7 @@ int serve(const char* program, std::span<const Route> routes, int argc, char** a
   for (const std::string& warning : warnings)
     logging::Line(logging::Level::warn).field("route", program).field("err", warning);
 
+  metrics::open(settings.metrics_folder, program);
   sandbox::enter(settings, program);
   db::Connection database(settings.database_url, program,
                           {settings.database_roles, settings.database_connections});

@@ -426,6 +426,7 @@ void enter(const env::Settings& settings, const char* program, bool starts_progr
   Needs needs;
   needs.database = db::reach_of(settings.database_url);
   needs.files = needs.database.files;
+  needs.files.push_back(settings.metrics_folder);
   needs.starts_programs = starts_programs;
   if (starts_programs && settings.smtp)
     needs.more_ports.push_back(static_cast<std::uint16_t>(settings.smtp->port));

@@ -69,7 +69,7 @@ const requests = () => [
   ['change_email', 'POST', '/api/auth/change-email', '{"newEmail":"x@example.com"}'],
   ['password_reset', 'POST', '/api/auth/request-password-reset', '{"email":"nobody@example.com"}'],
   ['verification', 'GET', '/api/auth/verify-email?token=a.b.c'], ['error', 'GET', '/api/auth/error'], ['fallback', 'GET', '/nowhere'],
-  ['health', 'GET', '/ready'], ['delete_user', 'POST', '/api/auth/delete-user', '{"password":"wrong"}'],
+  ['health', 'GET', '/ready'], ['metrics', 'GET', '/api/metrics'], ['delete_user', 'POST', '/api/auth/delete-user', '{"password":"wrong"}'],
   ['signout', 'POST', '/api/auth/sign-out', '{}'],
 ];
 
@@ -98,6 +98,7 @@ for (const [kind, settings, files] of [['by a socket', () => ({}), readable], ['
       const started = lines.filter((line) => /execve/.test(line));
       assert.equal(started.length, 1, started.join('\n'));
       for (const line of lines) {
+        if (line.includes(`"${process.env.TODO_METRICS}`) || line.includes('.counts1"')) continue; // its own counts; `metrics` reads all
         assert.doesNotMatch(line, /O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|unlink|rename|mkdir|\bfork|vfork|bind\(/, request[0]);
         if (/clone3?\(/.test(line) && !/ENOSYS/.test(line)) assert.match(line, /CLONE_THREAD/, request[0]);
         const file = /open(?:at)?\([^"]*"([^"]+)"/.exec(line)?.[1];

@@ -183,8 +183,9 @@ describe('the task routes answer as the document says', () => {
 
 describe('the service routes answer as the document says', () => {
   test('health and readiness', async () => {
-    for (const route of ['/health', '/api/health', '/ready', '/api/ready'])
+    for (const route of ['/health', '/api/health', '/ready', '/api/ready', '/api/metrics'])
       for (const method of ['GET', 'HEAD']) conforms(`${method} ${route}`, await request(method, route), 200);
+    conforms('GET /api/metrics', cgi('metrics', 'GET', '/api/metrics', { settings: { REMOTE_ADDR: '192.0.2.1' } }), 404);
     conforms('GET /health', await request('POST', '/health'), 405);
     conforms('GET /api/health', await request('GET', '/api/health', { body: 'x'.repeat(131073) }), 413);
   });

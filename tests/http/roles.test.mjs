@@ -35,6 +35,7 @@ const expected = {
   error: counted,
   fallback: counted,
   health: counted,
+  metrics: {},
   mailer: { todo_mail: 'SDU(attempts next_try)' },
   maintenance: { session: 'SD', verification: 'SD', rateLimit: 'SD', jwks: 'SD', todo_idempotency: 'DS(created_at)' },
 };
