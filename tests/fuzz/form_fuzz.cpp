@@ -8,10 +8,13 @@
 
 namespace {
 
+// libFuzzer learns the secret from the comparison with it, and what it sends may be quoted.
+bool knows_secret = false;
+
 void check(const http::Error& error) {
   REQUIRE(error.status == 400 || error.status == 403 || error.status == 413 || error.status == 415);
   REQUIRE(utf8::is_valid(error.message) && utf8::is_valid(error.code));
-  REQUIRE(error.message.find(fuzzing::kSecret) == std::string::npos);
+  REQUIRE(knows_secret || error.message.find(fuzzing::kSecret) == std::string::npos);
 }
 
 template <typename Action>
@@ -26,6 +29,7 @@ void run(Action action) {
 }  // namespace
 
 void fuzz(std::string_view input) {
+  knows_secret = input.find(fuzzing::kSecret) != std::string_view::npos;
   const std::string_view shape = fuzzing::take_line(input);
   std::vector<std::string> variables{"REQUEST_METHOD=POST"};
   for (const char* name : {"CONTENT_TYPE=", "HTTP_ORIGIN=", "HTTP_COOKIE=", "REQUEST_URI="})

@@ -244,8 +244,11 @@ void fuzz(std::string_view text) {
   const std::string out = stands.out.take();
   const std::string log = stands.log.take();
   REQUIRE(status == 0);
-  REQUIRE(out.find(fuzzing::kSecret) == std::string::npos);
-  REQUIRE(log.find(fuzzing::kSecret) == std::string::npos);
+  // libFuzzer learns the secret from the comparison with it, and what it sends may be quoted.
+  if (text.find(fuzzing::kSecret) == std::string_view::npos) {
+    REQUIRE(out.find(fuzzing::kSecret) == std::string::npos);
+    REQUIRE(log.find(fuzzing::kSecret) == std::string::npos);
+  }
   check(parsed_answer(out), input);
   check_log(log, input);
 }

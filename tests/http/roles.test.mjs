@@ -119,3 +119,18 @@ test('row 52: a program that forgets to ask for the user still reads and changes
   assert.equal(as('task_delete', 'DELETE', `/api/tasks/${made.id}`).status, 404);
   assert.equal(sql(`SELECT count(*) FROM task WHERE id = ${made.id}`).trim(), '1');
 });
+
+test('row 52: the keys of repeated requests are their user\'s alone, and old ones are removed for all', async () => {
+  const [alice, bob] = ['alice', 'bob'].map((name) => `${name}-${Math.random()}`);
+  const send = (sub, key) => request('POST', '/api/tasks', { token: sign({ sub, exp: now() + 600 }), body: { title: 'x' }, headers: { 'idempotency-key': key } });
+  for (const sub of [alice, bob]) assert.equal((await send(sub, 'same')).status, 201);
+  const as = (role, sub, text) => sql(`BEGIN; SET LOCAL ROLE ${role}; SELECT set_config('todo.sub', :'sub', true) \\g /dev/null\n${text}; COMMIT;`, { sub, alice, bob });
+  const mine = "SELECT string_agg(DISTINCT user_id, ',') FROM todo_idempotency";
+  assert.equal(as('todo_task_create', bob, mine), bob);
+  assert.equal(as('todo_task_create', '', mine), '');
+  assert.throws(() => as('todo_task_create', bob, "INSERT INTO todo_idempotency VALUES (:'alice', 'k', '', 1, now())"), /row-level security/);
+  assert.equal((await send(bob, 'same')).headers['idempotent-replayed'], 'true');
+  sql("UPDATE todo_idempotency SET created_at = now() - interval '25 hours' WHERE user_id IN (:'alice', :'bob')", { alice, bob });
+  assert.equal(as('todo_maintenance', '', "WITH gone AS (DELETE FROM todo_idempotency WHERE created_at < now() - interval '24 hours' RETURNING 1) SELECT count(*) >= 2 FROM gone"), 't');
+  assert.equal(sql("SELECT count(*) FROM todo_idempotency WHERE user_id IN (:'alice', :'bob')", { alice, bob }), '0');
+});
