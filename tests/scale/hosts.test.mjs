@@ -1,12 +1,13 @@
 // The handlers on three hosts, each a network namespace with an address of its own, behind one nginx over
-// FastCGI/TCP: one host dies by the kill of all that runs on it, another by the loss of its link.
+// FastCGI/TCP: one host dies by the kill of all that runs on it, another by the loss of its link. The include
+// files are made by the command of env/SCALING.md.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { build, Cluster, figure, isLong, Load, makeGround, root, sender, until } from './support.mjs';
+import { build, Cluster, figure, isLong, Load, makeGround, root, runDocumented, sender, until } from './support.mjs';
 
 const name = `todo-${randomBytes(3).toString('hex')}`;
 const front = `${name}-front`;
@@ -70,14 +71,13 @@ before(async () => {
   for (const program of await readdir(`${build}/handlers`)) await copyFile(`${build}/handlers/${program}`, `${programs}/${program}`);
 
   const run = `${ground.folder}/nginx`;
-  for (const folder of ['', '/conf', '/tmp', '/log', '/www']) mkdirSync(`${run}${folder}`);
+  for (const folder of ['', '/tmp', '/log', '/www']) mkdirSync(`${run}${folder}`);
   execFileSync('chown', ['www-data', `${run}/tmp`]);
-  execFileSync(`${root}/nginx/render`, [`${run}/conf`, `${build}/routes.tsv`, '/nowhere', `${run}/www`, '/api/auth'], {
-    env: { ...process.env, HOSTS: hosts.map(({ address }) => address).join(' '), PORTS: `${ground.folder}/ports` },
-  });
+  const out = `${ground.folder}/snippets`;
+  await runDocumented('upstreams', { ...process.env, OUT: out, CONF: `${out}/nginx`, WWW: `${run}/www`, AUTH_PATH: '/api/auth', HOSTS: hosts.map(({ address }) => address).join(' '), PORTS: `${ground.folder}/ports` });
   socket = `${run}/nginx.sock`;
   const template = readFileSync(`${root}/nginx/nginx.conf.in`, 'utf8');
-  const settings = { USER: 'user www-data;', RUN: run, LOG: `${run}/log`, CONF: `${run}/conf` };
+  const settings = { USER: 'user www-data;', RUN: run, LOG: `${run}/log`, CONF: `${out}/nginx` };
   await writeFile(`${run}/nginx.conf`, `daemon off;\n${Object.entries(settings).reduce((text, [key, value]) => text.replaceAll(`@${key}@`, value), template).replace('listen @BIND@:@PORT@', `listen unix:${socket}`)}`);
   await chmod(run, 0o755);
   for (const host of hosts) await startHost(host);
@@ -146,6 +146,12 @@ test('no host left: 503 in JSON, and all is well when one is back', { skip: reas
   assert.deepEqual([answer.status, answer.json.error], [503, 'unavailable']);
   await startHost(hosts[0]);
   await until('it serves', async () => (await send('GET', '/health')).status === 200);
+});
+
+test('a host\'s sockets listen on the ports that nginx knows', { skip: reason }, async () => {
+  const units = `${ground.folder}/units`;
+  await runDocumented('sockets', { ...process.env, UNITS: units, ADDRESS: '10.0.0.11', PORTS: `${ground.folder}/ports` });
+  for (const [program, port] of ports()) assert.equal(readFileSync(`${units}/todo-${program}.socket.d/tcp.conf`, 'utf8'), `[Socket]\nListenStream=10.0.0.11:${port}\nFreeBind=yes\n`);
 });
 
 test('a program that is new gets a port of its own, and no other moves', { skip: reason }, async () => {

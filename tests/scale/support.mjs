@@ -24,7 +24,7 @@ export function figure(what, value) {
   if (process.env.SCALE_FIGURES) appendFileSync(process.env.SCALE_FIGURES, `${what}\t${value}\n`);
 }
 
-export async function until(what, condition, seconds = 30) {
+export async function until(what, condition, seconds = 90) {
   for (const end = Date.now() + seconds * 1000; ;) {
     const met = await condition();
     if (met) return met;
@@ -241,7 +241,7 @@ export class Pooler {
 export async function runDocumented(name, env) {
   const found = new RegExp(`<!-- not run: tests/scale/\\S+ runs it as "${name}" -->\\n+\`\`\`sh\\n([\\s\\S]*?)\\n\`\`\``).exec(readFileSync(`${root}/env/SCALING.md`, 'utf8'));
   assert.ok(found, `env/SCALING.md has no commands "${name}"`);
-  return run('bash', ['-euo', 'pipefail', '-c', found[1]], { cwd: root, env, timeout: 120000 });
+  return run('bash', ['-euo', 'pipefail', '-c', found[1].replaceAll('build/release', build)], { cwd: root, env, timeout: 120000 });
 }
 
 // --- Instances ---------------------------------------------------------------------------------------------
@@ -431,7 +431,7 @@ export class Load {
     return Math.min(...this.samples.filter(({ at, ok, write }) => ok && write && at >= moment).map(({ at, ms }) => at + ms - moment));
   }
 
-  async more(requests, seconds = 60) {
+  async more(requests, seconds = 120) {
     const wanted = this.samples.length + requests;
     await until(`${requests} more requests`, () => this.samples.length >= wanted, seconds);
   }
