@@ -21,10 +21,20 @@ before(async () => {
   });
   const environment = { ...process.env, DATABASE_URL: cluster.url() };
   execFileSync(`${root}/sql/migrate`, { env: environment });
+  const whole = shape();
   await runDocumented('partition', environment);
+  assert.deepEqual(shape(), whole, 'what holds for the tables holds for the spread ones');
   instance = await startInstance(ground, { DATABASE_URL: cluster.url() });
 });
 after(() => ground.clear());
+
+// Columns, checks (valid for every row or not), keys and policies, whatever their names.
+const shape = () => ['task', 'todo_idempotency'].map((table) => cluster.sql(`
+  SELECT column_name, data_type, is_nullable, column_default, is_identity FROM information_schema.columns WHERE table_name = '${table}' ORDER BY 1;
+  SELECT contype, replace(pg_get_constraintdef(oid), ' NOT VALID', '') FROM pg_constraint WHERE conrelid = '${table}'::regclass ORDER BY 1, 2;
+  SELECT replace(replace(pg_get_indexdef(indexrelid), ' ONLY', ''), relname, '') FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid WHERE indrelid = '${table}'::regclass ORDER BY 1;
+  SELECT relrowsecurity FROM pg_class WHERE oid = '${table}'::regclass;
+  SELECT policyname, cmd, qual, with_check FROM pg_policies WHERE tablename = '${table}' ORDER BY 1`).split('\n'));
 
 test('the API is the same on spread tables', { timeout: 300000 }, async () => {
   await apiTests(instance, ['tasks-write', 'tasks-list', 'tasks-versions', 'tasks-repeats', 'auth-delete', ...(isLong ? ['isolation', 'tasks-http', 'tasks-paths', 'tasks-bodies', 'roles'] : [])]);
