@@ -1,6 +1,7 @@
 // POST {auth}/update-user, /change-password, /verify-password, /unlink-account and
 // GET {auth}/list-accounts: what a user may change of their own account.
 // Contract: better-auth-wire, sections 4.1 to 4.4. Must not know: how a request arrives.
+#include "lib/audit.h"
 #include "lib/crypto.h"
 #include "lib/db.h"
 #include "lib/form.h"
@@ -84,12 +85,14 @@ http::Response update_user(const http::Request& request, db::Connection& databas
 }
 
 // Throws 400 if the password is not the user's.
-void require_password(std::string_view password, const user::User& user, db::Connection& database) {
+void require_password(const http::Request& request, std::string_view password,
+                      const user::User& user, db::Connection& database) {
   const auto hash = user::password_hash(user.id, database);
   if (!hash)
     throw http::Error::auth(400, "CREDENTIAL_ACCOUNT_NOT_FOUND", "Credential account not found");
-  if (!password::matches(password, *hash))
-    throw http::Error::auth(400, "INVALID_PASSWORD", "Invalid password");
+  if (password::matches(password, *hash)) return;
+  audit::log(request, "password_refused", user.id);
+  throw http::Error::auth(400, "INVALID_PASSWORD", "Invalid password");
 }
 
 http::Response change_password(const http::Request& request, db::Connection& database) {
@@ -101,7 +104,7 @@ http::Response change_password(const http::Request& request, db::Connection& dat
   const session::Current current = session::require(request, database);
   user::require_password_length(new_password, request.settings());
   user::require_password_not_too_long(old_password, request.settings());
-  require_password(old_password, current.user, database);
+  require_password(request, old_password, current.user, database);
 
   const std::string hash = password::hash(new_password);
   std::optional<std::string> token;
@@ -116,6 +119,7 @@ http::Response change_password(const http::Request& request, db::Connection& dat
   } else {
     database.run(kChangePassword, {current.user.id, hash});
   }
+  audit::log(request, "password_changed", current.user.id, revokes ? "sessions ended" : "");
   json::Writer out;
   out.begin_object().member("token", token).key("user");
   user::append_json(out, current.user);
@@ -130,8 +134,10 @@ http::Response verify_password(const http::Request& request, db::Connection& dat
   user::require_password_not_too_long(password, request.settings());
 
   const auto hash = user::password_hash(current.user.id, database);
-  if (!hash || !password::matches(password, *hash))
+  if (!hash || !password::matches(password, *hash)) {
+    audit::log(request, "password_refused", current.user.id);
     throw http::Error::auth(400, "INVALID_PASSWORD", "Invalid password");
+  }
   return done(current.cookies);
 }
 

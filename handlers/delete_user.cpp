@@ -1,6 +1,7 @@
 // POST {auth}/delete-user and GET {auth}/delete-user/callback (the link in the mail): the end of an
 // account, with its sessions and tasks. Off unless the deployment allows it.
 // Contract: better-auth-wire, section 4.5. Must not know: how a request arrives, how mail is sent.
+#include "lib/audit.h"
 #include "lib/crypto.h"
 #include "lib/db.h"
 #include "lib/form.h"
@@ -44,6 +45,7 @@ constexpr const char* kDeleted = R"({"success":true,"message":"User deleted"})";
 http::Response deleted(const http::Request& request, const user::User& user,
                        db::Connection& database) {
   database.run(kDelete, {user.id});
+  audit::log(request, "account_deleted", user.id);
   http::Response response = http::Response::json(200, kDeleted);
   session::add(response, session::clearing_cookies(request));
   return response;
@@ -84,8 +86,10 @@ http::Response remove(const http::Request& request, db::Connection& database) {
     const auto hash = user::password_hash(current.user.id, database);
     if (!hash)
       throw http::Error::auth(400, "CREDENTIAL_ACCOUNT_NOT_FOUND", "Credential account not found");
-    if (!password::matches(*password, *hash))
+    if (!password::matches(*password, *hash)) {
+      audit::log(request, "password_refused", current.user.id);
       throw http::Error::auth(400, "INVALID_PASSWORD", "Invalid password");
+    }
   }
   if (token) {
     spend(*token, current.user, database);

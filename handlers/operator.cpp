@@ -10,6 +10,7 @@
 #include <span>
 
 #include "lib/access_token.h"
+#include "lib/audit.h"
 #include "lib/crypto.h"
 #include "lib/db.h"
 #include "lib/email.h"
@@ -80,6 +81,7 @@ constexpr char kRetireKeys[] =
     " WHERE (\"expiresAt\" IS NULL OR \"expiresAt\" > now()) AND COALESCE(alg, 'EdDSA') = 'EdDSA'"
     "   AND id <> (SELECT id FROM jwks ORDER BY \"createdAt\" DESC LIMIT 1)";
 
+constexpr std::string_view kWho = "operator";
 constexpr int kExitConfig = 78;  // EX_CONFIG of sysexits.h
 constexpr std::size_t kIdLength = 32;
 constexpr std::size_t kMaxPasswordLine = 16384;  // AUTH_MAX_PASSWORD_LENGTH ends at 4096
@@ -206,7 +208,9 @@ void add_user(const Operator& by) {
         by.database.run(kAddUser, {crypto::random_text(kIdLength), name, address,
                                    by.arguments.verified ? "true" : "false",
                                    crypto::random_text(kIdLength), password::hash(password)});
-    print_user(user::from_row(made, 0), by.arguments.json);
+    const user::User user = user::from_row(made, 0);
+    audit::log(kWho, "sign_up", user.id);
+    print_user(user, by.arguments.json);
   } catch (const db::Error& error) {
     if (error.sqlstate == "23505") throw Refused("there is a user with this address already");
     throw;
@@ -219,12 +223,14 @@ void reset_password(const Operator& by) {
   user::require_password_length(password, by.settings);
   by.database.run(kSetPassword,
                   {user.id, password::hash(password), crypto::random_text(kIdLength)});
+  audit::log(kWho, "password_reset", user.id);
   print_user(user, by.arguments.json);
 }
 
 void delete_user(const Operator& by) {
   const user::User user = find_user(by, by.arguments.words[2]);
   by.database.run(kDeleteUser, {user.id});
+  audit::log(kWho, "account_deleted", user.id);
   print_user(user, by.arguments.json);
 }
 
@@ -250,6 +256,7 @@ void list_keys(const Operator& by) {
 void rotate_keys(const Operator& by) {
   signing_key::create(by.settings, by.database);
   by.database.run(kRetireKeys, {});
+  audit::log(kWho, "signing_keys_rotated", "");
   list_keys(by);
 }
 

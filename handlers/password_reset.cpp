@@ -3,6 +3,7 @@
 // Contract: better-auth-wire, section 6. Must not know: how a request arrives, how mail is sent.
 #include <algorithm>
 
+#include "lib/audit.h"
 #include "lib/crypto.h"
 #include "lib/db.h"
 #include "lib/form.h"
@@ -60,7 +61,7 @@ constexpr char kReset[] =
     "                      WHERE \"userId\" = owner.id AND \"providerId\" = 'credential')"
     "), ended AS ("
     "  DELETE FROM session WHERE $4::boolean AND \"userId\" IN (SELECT id FROM owner)"
-    ") SELECT (SELECT count(value) FROM spent), (SELECT count(id) FROM owner)";
+    ") SELECT (SELECT count(value) FROM spent), (SELECT min(id) FROM owner)";
 
 constexpr std::size_t kTokenLength = 24;
 constexpr std::size_t kIdLength = 32;
@@ -121,7 +122,9 @@ http::Response reset(const http::Request& request, db::Connection& database) {
       database.run(kReset, {*token, password::hash(new_password), crypto::random_text(kIdLength),
                             request.settings().revoke_sessions_on_reset ? "true" : "false"});
   if (done.integer(0, 0) == 0) throw invalid_token();
-  if (done.integer(0, 1) == 0) throw http::Error::auth(400, "USER_NOT_FOUND", "User not found");
+  if (done.is_null(0, 1)) throw http::Error::auth(400, "USER_NOT_FOUND", "User not found");
+  audit::log(request, "password_reset", done.text(0, 1),
+             request.settings().revoke_sessions_on_reset ? "sessions ended" : "");
   return http::Response::json(200, R"({"status":true})");
 }
 

@@ -1,6 +1,7 @@
 // GET {auth}/list-sessions, POST {auth}/revoke-session, /revoke-sessions, /revoke-other-sessions
 // and /update-session: the sessions of the user.
 // Contract: better-auth-wire, sections 3.3 to 3.5. Must not know: how a request arrives.
+#include "lib/audit.h"
 #include "lib/db.h"
 #include "lib/form.h"
 #include "lib/http.h"
@@ -12,7 +13,8 @@ namespace {
 constexpr char kList[] = "SELECT " SESSION_COLUMNS
                          " FROM session s WHERE s.\"userId\" = $1 AND s.\"expiresAt\" >= now()"
                          " ORDER BY s.\"createdAt\" DESC";
-constexpr char kRevokeOne[] = "DELETE FROM session WHERE \"userId\" = $1 AND token = $2";
+constexpr char kRevokeOne[] =
+    "DELETE FROM session WHERE \"userId\" = $1 AND token = $2 RETURNING id";
 constexpr char kRevokeOthers[] = "DELETE FROM session WHERE \"userId\" = $1 AND token <> $2";
 constexpr char kRevokeAll[] = "DELETE FROM session WHERE \"userId\" = $1";
 
@@ -38,7 +40,9 @@ http::Response revoke(const http::Request& request, db::Connection& database) {
   body.check();
   const session::Current current = session::require(request, database);
 
-  if (token.find('\0') == std::string::npos) database.run(kRevokeOne, {current.user.id, token});
+  if (token.find('\0') == std::string::npos &&
+      database.run(kRevokeOne, {current.user.id, token}).rows() != 0)
+    audit::log(request, "sessions_revoked", current.user.id, "one");
   http::Response response = http::Response::json(200, kDone);
   session::add(response, token == current.session.token ? session::clearing_cookies(request)
                                                         : current.cookies);
@@ -50,6 +54,7 @@ http::Response revoke_others(const http::Request& request, db::Connection& datab
   const session::Current current = session::require(request, database);
 
   database.run(kRevokeOthers, {current.user.id, current.session.token});
+  audit::log(request, "sessions_revoked", current.user.id, "others");
   http::Response response = http::Response::json(200, kDone);
   session::add(response, current.cookies);
   return response;
@@ -60,6 +65,7 @@ http::Response revoke_all(const http::Request& request, db::Connection& database
   const session::Current current = session::require(request, database);
 
   database.run(kRevokeAll, {current.user.id});
+  audit::log(request, "sessions_revoked", current.user.id, "all");
   http::Response response = http::Response::json(200, kDone);
   session::add(response, session::clearing_cookies(request));
   return response;

@@ -1,5 +1,6 @@
 // POST {auth}/sign-in/email: a new session for who knows the password.
 // Contract: better-auth-wire, section 2.2. Must not know: how a request arrives.
+#include "lib/audit.h"
 #include "lib/db.h"
 #include "lib/email.h"
 #include "lib/form.h"
@@ -36,24 +37,31 @@ SignIn input(const http::Request& request) {
 
 // The user whose password this is. The same answer, after the same work, for a wrong password and
 // for an address that nobody has.
-user::User authenticated(const SignIn& input, db::Connection& database) {
+user::User authenticated(const http::Request& request, const SignIn& input,
+                         db::Connection& database) {
   const auto credentials = user::find_by_email(input.email, database);
   const bool has_password = credentials && credentials->password_hash;
   if (!has_password) password::waste_time(input.password);
-  if (!has_password || !password::matches(input.password, *credentials->password_hash))
+  if (!has_password || !password::matches(input.password, *credentials->password_hash)) {
+    audit::log(request, "sign_in_failed", credentials ? credentials->user.id : "",
+               credentials ? "password" : "address");
     throw http::Error::auth(401, "INVALID_EMAIL_OR_PASSWORD", "Invalid email or password");
+  }
   return credentials->user;
 }
 
 http::Response handle(const http::Request& request, db::Connection& database) {
   const SignIn input = ::input(request);
-  const user::User user = authenticated(input, database);
-  if (request.settings().require_email_verification && !user.email_verified)
+  const user::User user = authenticated(request, input, database);
+  if (request.settings().require_email_verification && !user.email_verified) {
+    audit::log(request, "sign_in_failed", user.id, "not verified");
     throw http::Error::auth(403, "EMAIL_NOT_VERIFIED", "Email not verified");
+  }
 
   const session::New session = session::prepare(request, input.remember_me);
   session::insert(session, user.id, database);
   request.set_user(user.id);
+  audit::log(request, "sign_in", user.id);
 
   const bool redirects = input.callback_url && !input.callback_url->empty();
   json::Writer out;

@@ -1,5 +1,6 @@
 // POST {auth}/sign-up/email: a new user with a password, signed in at once.
 // Contract: better-auth-wire, section 2.1. Must not know: how a request arrives.
+#include "lib/audit.h"
 #include "lib/crypto.h"
 #include "lib/db.h"
 #include "lib/form.h"
@@ -108,6 +109,7 @@ http::Response handle(const http::Request& request, db::Connection& database) {
                   signs_in ? "true" : "false", session.id, session.token, session.ip_address,
                   session.user_agent, session.lifetime, verification_link(request, input, id)});
     const user::User user = user::from_row(created, 0);
+    audit::log(request, "sign_up", user.id);
     if (!signs_in) return answer(std::nullopt, user);
     http::Response response = answer(session.token, user);
     session::add(response, session::cookies(request, session.token, input.remember_me));

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include "lib/audit.h"
 #include "lib/db.h"
 #include "lib/form.h"
 #include "lib/http.h"
@@ -113,6 +114,7 @@ http::Response change(const http::Request& request, const mail::Token& token,
     const db::Result row = database.run(kChange, {user.id, token.email, *token.update_to});
     if (row.rows() == 0) return answer(request, "INVALID_TOKEN", "");
     changed = user::from_row(row, 0);
+    audit::log(request, "email_changed", user.id);
   } catch (const db::Error& error) {
     if (error.constraint != "user_email_key") throw;
     return answer(request, "INVALID_TOKEN", "");  // somebody else has the address by now

@@ -3,6 +3,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "lib/audit.h"
 #include "lib/encoding.h"
 #include "lib/envelope.h"
 #include "lib/json.h"
@@ -100,6 +101,7 @@ void create(const env::Settings& settings, db::Connection& database) {
   sealed.value(envelope::seal(private_key.text(), settings.secret.view(), version));
   database.run(kInsert, {crypto::random_text(kIdLength), open_key.text(), sealed.text(),
                          std::to_string(settings.key_lifetime.count())});
+  audit::log("program", "signing_key_made", "");
 }
 
 }  // namespace signing_key
