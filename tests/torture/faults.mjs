@@ -358,21 +358,20 @@ export const FAULTS = [
         await postgres.start();
         await sleep(1000);
         fill(folder);
-        // What is left of the current segment, and of those made in advance, is soon used up.
-        await postgres.sql("SELECT pg_switch_wal() FROM generate_series(1, 1); INSERT INTO torture.change (what, text) SELECT 'filler', repeat('x', 1000) FROM generate_series(1, 100000)").catch(() => {});
+        // What is left of the segments made in advance is soon used up.
+        await postgres.sql("INSERT INTO torture.change (what, text) SELECT 'filler', repeat('x', 1000) FROM generate_series(1, 100000)").catch(() => {});
         await sleep(2000);
-        fs.rmSync(`${folder}/filler`);
-        await postgres.stop('SIGQUIT');
-        await postgres.start();
-        await sleep(500);
-        await postgres.stop();
-        fs.unlinkSync(wal);
-        fs.mkdirSync(wal);
-        execFileSync('cp', ['-a', `${folder}/.`, wal]);
-        await postgres.start();
       } finally {
+        fs.rmSync(`${folder}/filler`, { force: true });
+        await postgres.stop('SIGQUIT');
+        if (fs.existsSync(`${wal}.kept`)) {
+          fs.unlinkSync(wal);
+          fs.mkdirSync(wal);
+          execFileSync('cp', ['-a', `${folder}/.`, wal]);
+        }
         execFileSync('umount', ['--lazy', folder]);
       }
+      await postgres.start();
       return undefined;
     },
   },

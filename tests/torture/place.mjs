@@ -181,7 +181,9 @@ export class Place {
       CREATE TRIGGER torture AFTER INSERT OR UPDATE OR DELETE ON task FOR EACH ROW EXECUTE FUNCTION torture.note();`);
   }
 
-  async stop() {
+  stop() { return this.stopping ??= this.end(); }
+
+  async end() {
     if (this.environment) await run(embedded, ['stop'], { env: this.environment }).catch(() => {});
     this.proxy?.disconnect?.();
     if (this.postgres) {
@@ -196,6 +198,14 @@ export class Place {
     fs.rmSync(`${folder}/log`, { recursive: true, force: true });
     fs.cpSync(`${this.folder}/state/log`, `${folder}/log`, { recursive: true });
     fs.copyFileSync(this.postgres.log, `${folder}/log/postgres.log`);
+  }
+
+  // As it was, when a fault could not be done to its end.
+  async mend() {
+    this.fault();
+    for (const pid of this.postgres.processes()) if (pid) kill(pid, 'SIGCONT');
+    await this.postgres.start();
+    await this.postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'");
   }
 
   // What the proxy does from now on; nothing: none.

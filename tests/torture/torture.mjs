@@ -27,6 +27,7 @@ export async function suffer(place, fault) {
     recovery = await stream.untilRecovered(Date.now());
   } catch (thrown) {
     error = thrown;
+    await place.mend();
   }
   await stream.end();
   if (outcome?.skipped) return { fault, skipped: outcome.skipped, broken: [] };
