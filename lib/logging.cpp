@@ -1,5 +1,8 @@
 #include "lib/logging.h"
 
+#include <limits.h>
+#include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/timestamp.h"
@@ -25,6 +28,35 @@ std::string_view name(Level level) {
   return "error";
 }
 
+// A pipe or socket whose reader has stopped would keep us in write(2) for ever; a file would not.
+bool may_block() {
+  struct stat file {};
+  static const bool is_file = ::fstat(STDERR_FILENO, &file) == 0 && S_ISREG(file.st_mode);
+  return !is_file;
+}
+
+// How many of the bytes make whole lines that fit into a pipe that is ready for output (poll(2)).
+std::size_t first_lines(std::string_view lines) {
+  if (lines.size() <= PIPE_BUF) return lines.size();
+  const std::size_t end = lines.rfind('\n', PIPE_BUF - 1);
+  return end == std::string_view::npos ? PIPE_BUF : end + 1;
+}
+
+// A log that cannot be written must not stop the service: what does not get out is lost.
+void write_out(std::string_view lines) {
+  while (!lines.empty()) {
+    std::size_t size = lines.size();
+    if (may_block()) {
+      size = first_lines(lines);
+      pollfd output{STDERR_FILENO, POLLOUT, 0};
+      if (::poll(&output, 1, 0) != 1 || (output.revents & POLLOUT) == 0) return;
+    }
+    const ssize_t count = ::write(STDERR_FILENO, lines.data(), size);
+    if (count < 0) return;
+    lines.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
 }  // namespace
 
 void set_threshold(Level level) { threshold = level; }
@@ -47,11 +79,7 @@ void set_buffered() { is_buffered = true; }
 
 void flush() {
   if (waiting.empty()) return;
-  // A log that cannot be written must not stop the service, so a failure has nowhere to go.
-  if (::write(STDERR_FILENO, waiting.data(), waiting.size()) < 0) {
-    waiting.clear();
-    return;
-  }
+  write_out(waiting);
   waiting.clear();
 }
 

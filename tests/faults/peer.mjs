@@ -34,10 +34,11 @@ export function head(method, uri, { token, length, keep = 0, more = {} } = {}) {
 
 export const whole = (method, uri, { body = '', ...more } = {}) => Buffer.concat([head(method, uri, { length: body ? Buffer.byteLength(body) : undefined, ...more }), ...(body ? [record(5, body)] : []), record(5)]);
 
-// One worker of a program, on a socket of its own. `ended` resolves to its exit status.
-export async function worker(program, settings = {}) {
+// One worker of a program, on a socket of its own. `ended` resolves to its exit status. `through`: a command
+// that starts the program, given to it as further words.
+export async function worker(program, settings = {}, through = []) {
   const socket = path.join(folder, `${count++}.sock`);
-  const child = spawn('spawn-fcgi', ['-s', socket, '-n', '--', path.resolve(process.env.TODO_BIN, program)], {
+  const child = spawn('spawn-fcgi', ['-s', socket, '-n', '--', ...(through.length > 0 ? ['/usr/bin/env', ...through] : []), path.resolve(process.env.TODO_BIN, program)], {
     env: { ...process.env, AUTH_RATE_LIMIT: 'off', ...settings }, stdio: ['ignore', 'ignore', 'pipe'],
   });
   const log = [];
