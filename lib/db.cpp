@@ -454,7 +454,8 @@ Error Link::error_of(const pg_result* result, const Slot& slot) const {
   if (sqlstate.empty())
     return {slot.writes ? Error::Kind::in_doubt : Error::Kind::unavailable, "", "",
             "the link broke in mid-statement"};
-  if (is_passing(sqlstate))
+  // The second: its preparation was given up, see prepare_if_used_again().
+  if (is_passing(sqlstate) || sqlstate == "26000")
     return {slot.is_complete() && slot.writes ? Error::Kind::in_doubt : Error::Kind::unavailable,
             sqlstate, "", "the database gave up: " + sqlstate};
   const bool is_scope = !slot.is_complete() && slot.entries[slot.at].settings > 0;
@@ -714,7 +715,8 @@ void Connection::Pool::open_link() {
         [this](Call& call) { requeue(call); });
     std::string why;
     try {
-      loop::offload([&] { why = link->connect(url_, application_, role_); });
+      loop::offload(loop::Offload::waiting,
+                    [&] { why = link->connect(url_, application_, role_); });
     } catch (const std::exception& failure) {
       why = failure.what();
     }

@@ -153,7 +153,7 @@ class Connection {
   ~Connection() { ::close(descriptor_); }
 
   // Runs in a fiber: answers the request in hand.
-  void answer(const Handler& handler);
+  void answer(const Handler& handler, bool is_late);
   bool is_idle() const { return !in_hand_ && output_.empty() && !reader_.is_incomplete(); }
   void close();
 
@@ -186,7 +186,7 @@ class Server {
 
   int run();
 
-  void enqueue(Connection* connection) { waiting_.push_back(connection); }
+  void enqueue(Connection* connection) { waiting_.push_back({connection, Clock::now()}); }
   void finished_request() { --running_; }
   // Frees it when no code of it is running any more.
   void release(Connection* connection);
@@ -207,7 +207,11 @@ class Server {
   std::optional<loop::Watch> listener_;
   std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
   std::vector<std::unique_ptr<Connection>> released_;
-  std::deque<Connection*> waiting_;
+  struct Waiting {
+    Connection* connection;
+    Clock::time_point since;
+  };
+  std::deque<Waiting> waiting_;
   std::size_t running_ = 0;
   unsigned long requests_ = 0;
   bool stopping_ = false;
@@ -216,6 +220,7 @@ class Server {
   Clock::time_point no_accept_until_{};
   std::optional<Clock::time_point> alarm_set_at_;
   loop::Timer wake_up_{[] {}};  // only to look again in time
+  loop::Timer patience_{[] {}};
 };
 
 Connection::Connection(Server& server, int descriptor, std::size_t max_body_bytes)
@@ -278,7 +283,7 @@ void Connection::expect_progress() {
     silence_.cancel();
 }
 
-void Connection::answer(const Handler& handler) {
+void Connection::answer(const Handler& handler, bool is_late) {
   // Who waited in the backlog may have given up meanwhile.
   char byte = 0;
   if (is_first_ && ::recv(descriptor_, &byte, 1, MSG_PEEK) == 0) close();
@@ -290,7 +295,7 @@ void Connection::answer(const Handler& handler) {
   }
   Request request;
   request.parameters = reader_.parameters();
-  request.state = reader_.body_state();
+  request.state = is_late ? Body::late : reader_.body_state();
   request.body = reader_.take_body();
   const std::string response = handler(request);
   in_hand_ = false;
@@ -342,7 +347,7 @@ void Server::release(Connection* connection) {
 void Server::listen_if_wanted() {
   const bool has_room = connections_.size() < kMaxConnections;
   // While a thread computes for us, another worker may have a core free for what comes.
-  if (stopping_ || !has_room || loop::offloaded() != 0)
+  if (stopping_ || !has_room || loop::computing() != 0)
     listener_.reset();
   else if (!listener_ && Clock::now() >= no_accept_until_)
     // Of the workers that share the socket, one is woken (epoll_ctl(2), EPOLLEXCLUSIVE).
@@ -365,13 +370,18 @@ void Server::accept() {
 }
 
 void Server::start_requests() {
-  while (!waiting_.empty() && running_ < kMaxRequests) {
-    Connection* connection = waiting_.front();
+  const Clock::time_point now = Clock::now();
+  while (!waiting_.empty()) {
+    const auto [connection, since] = waiting_.front();
+    const bool is_late = now - since >= kPatience;
+    if (running_ >= kMaxRequests && !is_late) break;
     waiting_.pop_front();
     ++running_;
     ++requests_;
-    fiber::start([this, connection] { connection->answer(handler_); });
+    fiber::start(
+        [this, connection = connection, is_late] { connection->answer(handler_, is_late); });
   }
+  if (!waiting_.empty()) patience_.set(waiting_.front().since + kPatience);
   if (running_ != 0 || !waiting_.empty()) idle_since_ = Clock::now();
 }
 

@@ -48,6 +48,10 @@ inline constexpr std::chrono::seconds kFarewell{5};
 // Requests in hand at once, and connections; what comes on top waits in the socket's backlog.
 inline constexpr std::size_t kMaxRequests = 128;
 inline constexpr std::size_t kMaxConnections = 512;
+// How long a request that has arrived waits to be taken in hand; then it is refused (Body::late).
+// With the database away those in hand stay for seconds, and who queues behind them had better
+// know.
+inline constexpr std::chrono::seconds kPatience{1};
 
 struct Options {
   std::size_t max_body_bytes = 0;

@@ -23,7 +23,7 @@ struct State {
   std::multimap<Clock::time_point, Timer*> timers;
   std::map<const void*, std::function<void()>> hooks;
   std::vector<fiber::Fiber*> woken;
-  std::size_t offloaded = 0;
+  std::size_t computing = 0;
 };
 
 State& state() {
@@ -145,14 +145,14 @@ void wait_until(const std::function<bool()>& done) {
   }
 }
 
-void offload(const std::function<void()>& work) {
+void offload(Offload kind, const std::function<void()>& work) {
   fiber::Fiber* waiting = fiber::current();
   if (waiting == nullptr) return work();
   const int ready = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (ready < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
   bool done = false;
   std::exception_ptr thrown;
-  ++state().offloaded;
+  if (kind == Offload::computing) ++state().computing;
   {
     Watch watch(ready, EPOLLIN, [&](std::uint32_t) {
       std::uint64_t count = 0;
@@ -172,11 +172,11 @@ void offload(const std::function<void()>& work) {
     wait_until([&] { return done; });
     thread.join();
   }
-  --state().offloaded;
+  if (kind == Offload::computing) --state().computing;
   ::close(ready);
   if (thrown) std::rethrow_exception(thrown);
 }
 
-std::size_t offloaded() { return state().offloaded; }
+std::size_t computing() { return state().computing; }
 
 }  // namespace loop

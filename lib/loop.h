@@ -71,11 +71,17 @@ void step(Clock::time_point limit = Clock::time_point::max());
 // fiber) or something has happened (on the main stack).
 void wait_until(const std::function<bool()>& done);
 
-// Runs `work` in a thread of its own while the loop goes on, for what can only be waited for or
-// takes a core for long; in plain CGI just here. Throws what `work` throws.
-void offload(const std::function<void()>& work);
+// What a thread is for.
+enum class Offload {
+  waiting,    // what can only be waited for by blocking
+  computing,  // what takes a core for long
+};
 
-// How many threads work for the process now.
-std::size_t offloaded();
+// Runs `work` in a thread of its own while the loop goes on; in plain CGI just here. Throws what
+// `work` throws.
+void offload(Offload kind, const std::function<void()>& work);
+
+// How many threads compute for the process now.
+std::size_t computing();
 
 }  // namespace loop

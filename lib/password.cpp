@@ -54,7 +54,8 @@ crypto::Secret derive(std::string_view password, std::string_view salt_text) {
   const crypto::Secret normal(utf8::nfkc(password));
   const Turn turn;
   std::string key;
-  loop::offload([&] { key = crypto::scrypt(normal.view(), salt_text, 16384, 16, 1, kKeyBytes); });
+  loop::offload(loop::Offload::computing,
+                [&] { key = crypto::scrypt(normal.view(), salt_text, 16384, 16, 1, kKeyBytes); });
   return crypto::Secret(std::move(key));
 }
 

@@ -22,6 +22,7 @@ enum class Body {
   too_large,   // longer than the limit; `body` is empty
   cut,         // the peer went away, or the body is shorter or longer than CONTENT_LENGTH
   bad_length,  // CONTENT_LENGTH is not a number
+  late,        // whole, but it has waited so long for its turn that it is refused (fcgi.h)
 };
 
 // What CONTENT_LENGTH says. Web servers write it in four ways: absent, "", "0" for no body, and

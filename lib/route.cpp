@@ -261,6 +261,7 @@ class Dispatcher {
   }
 
   Response dispatch(Request& request) {
+    if (request.raw_.state == fcgi::Body::late) throw Error::unavailable();
     if (const int status = request.refused_status(); status != 0)
       throw refusal(status, request.family(), methods_at(request));
     if (request.raw_.state == fcgi::Body::cut || request.raw_.state == fcgi::Body::bad_length)
