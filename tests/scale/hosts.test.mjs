@@ -4,19 +4,21 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import net from 'node:net';
 import { chmod, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { build, Cluster, figure, isLong, Load, makeGround, root, runDocumented, sender, until } from './support.mjs';
+import { build, Cluster, figure, freePort, isLong, Load, makeGround, root, runDocumented, sender, until } from './support.mjs';
 
 const name = `todo-${randomBytes(3).toString('hex')}`;
 const front = `${name}-front`;
 const hosts = [1, 2, 3].map((n) => ({ n, namespace: `${name}-${n}`, address: `10.213.${n}.2`, gateway: `10.213.${n}.1`, link: `host${n}` }));
+const isRoot = process.getuid() === 0;
 const ip = (...words) => execFileSync('ip', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
 // The network is made of namespaces only: nothing of this machine's own changes.
 function whyNot() {
-  if (process.getuid() !== 0) return 'network namespaces are made by root only';
+  if (!isRoot) return 'network namespaces are made by root only';
   try {
     ip('netns', 'add', front);
     for (const { namespace, address, gateway, link } of hosts) {
@@ -60,9 +62,31 @@ async function killHost(host) {
   await until(`nothing runs on ${host.link}`, () => pidsOf(host).length === 0);
 }
 
+// nginx with the include files of env/render-snippets for these hosts, on a unix socket.
+async function startFront(name_, addresses, portsFile) {
+  const run = `${ground.folder}/${name_}`;
+  for (const folder of ['', '/tmp', '/log', '/www']) mkdirSync(`${run}${folder}`);
+  await chmod(run, 0o755);
+  if (isRoot) execFileSync('chown', ['www-data', `${run}/tmp`]);
+  const out = `${run}/snippets`;
+  await runDocumented('upstreams', { ...process.env, OUT: out, CONF: `${out}/nginx`, WWW: `${run}/www`, AUTH_PATH: '/api/auth', HOSTS: addresses.join(' '), PORTS: portsFile });
+  const at = `${run}/nginx.sock`;
+  const template = readFileSync(`${root}/nginx/nginx.conf.in`, 'utf8');
+  const settings = { USER: isRoot ? 'user www-data;' : '', RUN: run, LOG: `${run}/log`, CONF: `${out}/nginx` };
+  await writeFile(`${run}/nginx.conf`, `daemon off;\n${Object.entries(settings).reduce((text, [key, value]) => text.replaceAll(`@${key}@`, value), template).replace('listen @BIND@:@PORT@', `listen unix:${at}`)}`);
+  return {
+    socket: at,
+    start: async (options) => {
+      const nginx = ground.spawn(name_, ['nginx', '-p', run, '-e', 'stderr', '-c', `${run}/nginx.conf`], { ...options, isPlain: true });
+      ground.endings.push(() => nginx.stop('SIGTERM'));
+      await until('nginx listens', () => { assert.ok(nginx.isAlive(), nginx.log()); return existsSync(at); });
+    },
+  };
+}
+
 before(async () => {
-  if (reason) return;
   ground = await makeGround();
+  if (reason) return;
   cluster = await Cluster.make(ground, 'cluster', { namespace: front, host: '*', hba: 'host all all 10.213.0.0/16 scram-sha-256' });
   execFileSync(`${root}/sql/migrate`, { env: { ...process.env, DATABASE_URL: `postgresql://todo:${new URL(cluster.url('', { host: 'x' })).password}@/todo?host=${cluster.folder}&port=${cluster.port}` } });
   // Where www-data may read them.
@@ -70,28 +94,17 @@ before(async () => {
   await mkdir(programs);
   for (const program of await readdir(`${build}/handlers`)) await copyFile(`${build}/handlers/${program}`, `${programs}/${program}`);
 
-  const run = `${ground.folder}/nginx`;
-  for (const folder of ['', '/tmp', '/log', '/www']) mkdirSync(`${run}${folder}`);
-  execFileSync('chown', ['www-data', `${run}/tmp`]);
-  const out = `${ground.folder}/snippets`;
-  await runDocumented('upstreams', { ...process.env, OUT: out, CONF: `${out}/nginx`, WWW: `${run}/www`, AUTH_PATH: '/api/auth', HOSTS: hosts.map(({ address }) => address).join(' '), PORTS: `${ground.folder}/ports` });
-  socket = `${run}/nginx.sock`;
-  const template = readFileSync(`${root}/nginx/nginx.conf.in`, 'utf8');
-  const settings = { USER: 'user www-data;', RUN: run, LOG: `${run}/log`, CONF: `${out}/nginx` };
-  await writeFile(`${run}/nginx.conf`, `daemon off;\n${Object.entries(settings).reduce((text, [key, value]) => text.replaceAll(`@${key}@`, value), template).replace('listen @BIND@:@PORT@', `listen unix:${socket}`)}`);
-  await chmod(run, 0o755);
+  const nginx = await startFront('nginx', hosts.map(({ address }) => address), `${ground.folder}/ports`);
+  socket = nginx.socket;
   for (const host of hosts) await startHost(host);
-  const nginx = ground.spawn('nginx', ['nginx', '-p', run, '-e', 'stderr', '-c', `${run}/nginx.conf`], { namespace: front, isPlain: true });
-  ground.endings.push(() => nginx.stop('SIGTERM'));
+  await nginx.start({ namespace: front });
   const send = sender({ socketPath: socket });
-  await until('nginx answers', () => send('GET', '/health').then(({ status }) => status === 200, () => { assert.ok(nginx.isAlive(), nginx.log()); return false; }));
+  await until('nginx answers', () => send('GET', '/health').then(({ status }) => status === 200, () => false));
 });
 
 after(async () => {
-  if (!reason) {
-    for (const host of hosts) await killHost(host);
-    await ground.clear();
-  }
+  if (!reason) for (const host of hosts) await killHost(host);
+  await ground.clear();
   for (const { namespace } of [...hosts, { namespace: front }]) { try { ip('netns', 'delete', namespace); } catch { /* was not made */ } }
 });
 
@@ -137,6 +150,37 @@ test('one of three hosts is lost under load: only requests in flight fail, nothi
   for (const status of load.statuses.keys()) assert.ok([200, 201, 204, 503].includes(status), `${status}`);
   assert.deepEqual(load.lost((text) => cluster.sql(text)), []);
   figure('hosts lost: acknowledged writes; lost', `${load.acknowledged}; 0`);
+});
+
+// Hosts that take a request and die before they answer, and hosts that are not there.
+test('what may have been carried out is not sent again, and what was not delivered is', { timeout: 60000 }, async () => {
+  const requests = [['GET', '/api/tasks/1'], ['GET', '/api/tasks'], ['POST', '/api/tasks', { title: 'x' }], ['PUT', '/api/tasks/1', { title: 'x' }], ['PATCH', '/api/tasks/1/complete'], ['DELETE', '/api/tasks/1']];
+  const programs_ = [...new Set(readFileSync(`${build}/routes.tsv`, 'utf8').split('\n').map((line) => line.split('\t')[0]).filter(Boolean)), 'fallback'];
+  let taken = 0;
+  const take = (socket_) => socket_.once('data', (bytes) => {
+    // The handler that answers for nginx is down, too.
+    taken += bytes.includes('/todo-fcgi') || bytes.includes('REDIRECT_STATUS') ? 0 : 1;
+    socket_.destroy();
+  }).on('error', () => {});
+  const servers = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, server: net.createServer(take) }));
+  const port = await freePort();
+  for (const { address, server } of servers) await new Promise((resolve) => { server.listen(port, address, resolve); });
+  const file = `${ground.folder}/one-port`;
+  await writeFile(file, programs_.map((program) => `${program} ${port}\n`).join(''));
+  for (const [name_, addresses, expected] of [
+    ['dying', ['127.0.0.1', '127.0.0.2'], { GET: 2, other: 1 }], ['absent', ['127.0.0.3', '127.0.0.4', '127.0.0.1'], { GET: 1, other: 1 }],
+  ]) {
+    const nginx = await startFront(name_, addresses, file);
+    await nginx.start();
+    const send = sender({ socketPath: nginx.socket });
+    for (const [method, path, body] of requests) {
+      taken = 0;
+      const answer = await send(method, path, { body });
+      assert.equal(answer.status, 503, `${name_} ${method}`);
+      assert.equal(taken, expected[method] ?? expected.other, `${name_} ${method} ${path}`);
+    }
+  }
+  for (const { server } of servers) server.close();
 });
 
 test('no host left: 503 in JSON, and all is well when one is back', { skip: reason, timeout: 60000 }, async () => {
