@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { FAULTS } from './faults.mjs';
 import { Stream } from './ledger.mjs';
 import { Place, here, root } from './place.mjs';
+import { printRows } from './rows.mjs';
 
 // The contract says 503 within 5 s; the rest is a crowd before that, and this machine.
 const SLOWEST_SECONDS = 10;
@@ -123,7 +124,8 @@ async function main() {
     }));
   }
   console.log(`${rows.filter(({ skipped }) => !skipped).length} faults, ${broken.length} of them broke a promise, ${rows.filter(({ skipped }) => skipped).length} left out`);
-  process.exitCode = broken.length > 0 ? 1 : 0;
+  const isComplete = wanted || options.short || printRows();
+  process.exitCode = broken.length > 0 || !isComplete ? 1 : 0;
   return undefined;
 }
 

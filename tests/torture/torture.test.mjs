@@ -5,11 +5,14 @@ import { after, before, test } from 'node:test';
 import { FAULTS } from './faults.mjs';
 import { Stream } from './ledger.mjs';
 import { Place } from './place.mjs';
+import { rows } from './rows.mjs';
 import { suffer } from './torture.mjs';
 
 let place;
 before(async () => { place = await Place.start({ build: process.env.TODO_BUILD }); });
 after(() => place.stop());
+
+test('every row of the test plan is shown by a test, or left out for a reason', () => assert.deepEqual(rows().wrong, []));
 
 test('the ledger tells what is lost, done twice, or half done', async () => {
   const stream = new Stream(place, { clients: 4 });
