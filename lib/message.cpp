@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "lib/encoding.h"
+#include "lib/utf8.h"
 
 namespace message {
 namespace {
@@ -74,6 +75,9 @@ std::string header_text(std::string_view text) {
   if (text.find_first_of("\r\n") != std::string_view::npos)
     throw std::invalid_argument("a line break in a header");
   if (is_plain(text)) return std::string(text);
+  // A template or a setting may hold anything; a run of continuation bytes has no place to cut.
+  const std::string valid = utf8::repaired(text);
+  text = valid;
   std::string words;
   while (!text.empty()) {
     std::size_t size = std::min(kEncodedWordBytes, text.size());

@@ -58,3 +58,8 @@ TEST(Message, aTemplateWithoutSubjectOrALineBreakInAHeaderIsRefused) {
       message::compose({"a@x.co\r\nBcc: b@y.co", "z@x.co", "id", {}}, "Subject: S\n\n", "", {}),
       std::invalid_argument);
 }
+
+TEST(Message, aHeaderThatIsNotUtf8ComesToAnEnd) {  // found by fuzzing
+  const std::string mail = compose("Subject: " + std::string(200, '\xA5') + "\n\nText", "", {});
+  EXPECT_NE(mail.find("Subject: =?UTF-8?B?"), std::string::npos);
+}
