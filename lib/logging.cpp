@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <new>
+
 #include "lib/timestamp.h"
 
 namespace logging {
@@ -69,8 +71,13 @@ Line::Line(Level level) : level_(level) {
 
 Line::~Line() {
   if (level_ < threshold) return;
-  waiting += writer_.end_object().text();
-  waiting += '\n';
+  const std::size_t before = waiting.size();
+  try {
+    waiting += writer_.end_object().text();
+    waiting += '\n';
+  } catch (const std::bad_alloc&) {
+    waiting.resize(before);  // a line that there is no memory for is lost, and the process is not
+  }
   constexpr std::size_t kMostWaiting = 65536;
   if (!is_buffered || level_ >= Level::error || waiting.size() >= kMostWaiting) flush();
 }

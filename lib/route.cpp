@@ -31,6 +31,7 @@ using http::Response;
 namespace {
 
 constexpr int kExitConfig = 78;  // EX_CONFIG
+constexpr int kExitSystem = 71;  // EX_OSERR: out of memory, of descriptors
 
 std::string_view reason(int status) {
   switch (status) {
@@ -190,7 +191,20 @@ class Dispatcher {
 
   bool may_continue() const { return !broken_; }
 
+  // Never throws: what fails before there is a request, or after its answer is known (no memory, no
+  // random numbers), costs this process its next requests, and never the answer of what was done.
   std::string answer(const fcgi::Request& raw) {
+    try {
+      return answered(raw);
+    } catch (const std::exception& failure) {
+      broken_ = true;
+      logging::Line(logging::Level::error).field("route", program_).field("err", failure.what());
+      return "Status: 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+    }
+  }
+
+ private:
+  std::string answered(const fcgi::Request& raw) {
     const auto begin = std::chrono::steady_clock::now();
     Request request(raw, settings_);
     std::string cause;
@@ -207,11 +221,14 @@ class Dispatcher {
       text = serialized(response, false);
     }
     if (response.status == 503 && sandbox::is_outdated()) broken_ = true;
-    write_log(request, response, cause, begin);
+    try {
+      write_log(request, response, cause, begin);
+    } catch (const std::exception&) {
+      broken_ = true;  // an answer without its line is better than the other way round
+    }
     return text;
   }
 
- private:
   struct Entry {
     pattern::Pattern pattern;
     unsigned methods;
@@ -407,8 +424,10 @@ std::string Dispatcher::utf8_safe(std::string text) {
   return text;
 }
 
-int serve(const char* program, std::span<const Route> routes, int argc, char** argv,
-          std::span<const Foreign> others) {
+namespace {
+
+int serve_routes(const char* program, std::span<const Route> routes, int argc, char** argv,
+                 std::span<const Foreign> others) {
   const std::string_view option = argc > 1 ? argv[1] : "";
   if (option == "--route") {
     for (const Route& route : routes)
@@ -447,6 +466,19 @@ int serve(const char* program, std::span<const Route> routes, int argc, char** a
   loop::before_wait(&dispatcher, nullptr);
   logging::flush();
   return status;
+}
+
+}  // namespace
+
+int serve(const char* program, std::span<const Route> routes, int argc, char** argv,
+          std::span<const Foreign> others) {
+  try {
+    return serve_routes(program, routes, argc, argv, others);
+  } catch (const std::exception& failure) {
+    logging::Line(logging::Level::error).field("route", program).field("err", failure.what());
+    logging::flush();
+    return kExitSystem;
+  }
 }
 
 }  // namespace route
