@@ -49,8 +49,8 @@ ROUTED   := $(filter-out $(OUT)/handlers/fallback,$(PROGRAMS))
 ROUTES   := $(OUT)/routes.tsv
 
 # Installed before the first rule is tried, so that a fresh machine has its compiler.
-PACKAGES_OF_GOAL := build $(if $(filter run start test verify lighthouse torture,$(MAKECMDGOALS)),run) \
-                    $(if $(filter test lighthouse torture,$(MAKECMDGOALS)),test) $(if $(filter lint,$(MAKECMDGOALS)),lint test) \
+PACKAGES_OF_GOAL := build $(if $(filter run start test verify lighthouse torture torture-calls,$(MAKECMDGOALS)),run) \
+                    $(if $(filter test lighthouse torture torture-calls,$(MAKECMDGOALS)),test) $(if $(filter lint,$(MAKECMDGOALS)),lint test) \
                     $(if $(filter bench%,$(MAKECMDGOALS)),run bench) \
                     $(if $(filter scale,$(MAKECMDGOALS)),run test scale) \
                     $(filter fuzz,$(MAKECMDGOALS)) \
@@ -317,6 +317,10 @@ lighthouse: all tests/lighthouse/node_modules/.installed
 .PHONY: torture torture-publish
 torture: all
 	@BUILD=$(OUT) node tests/torture/torture.mjs $(ARGS)
+# Every request for memory and every call of OpenSSL and libpq fails once (rows 85 and 86): an hour or more.
+.PHONY: torture-calls
+torture-calls: all
+	@CALLS=all BUILD=$(OUT) tests/run calls
 torture-publish:
 	@node tests/torture/torture.mjs --publish
 

@@ -285,7 +285,7 @@ std::string Link::connect(const std::string& url, const std::string& application
   std::string why = connection_ ? PQerrorMessage(connection_.get()) : "out of memory";
   std::replace(why.begin(), why.end(), '\n', ' ');
   connection_.reset();
-  return why;
+  return why.empty() ? "libpq gives no reason" : why;
 }
 
 void Link::begin() {
@@ -717,12 +717,12 @@ void Connection::Pool::open_link() {
     try {
       loop::offload(loop::Offload::waiting,
                     [&] { why = link->connect(url_, application_, role_); });
+      if (why.empty()) link->begin();
     } catch (const std::exception& failure) {
       why = failure.what();
     }
     connecting_ = false;
     if (why.empty()) {
-      link->begin();
       links_.push_back(std::move(link));
       if (links_.size() > 1 && !reaper_.is_set()) reaper_.set(Clock::now() + kIdle);
     } else if (links_.empty()) {

@@ -109,7 +109,7 @@ async function each(items, run) {
 const dear = new Set(['signup', 'signin']);
 const sample = (count, program) => {
   if (all) return Array.from({ length: count }, (_, i) => i + 1);
-  const some = dear.has(program) ? 4 : 10;
+  const some = dear.has(program) ? 3 : 6;
   return [...new Set(Array.from({ length: some }, () => 1 + Math.floor(Math.random() * count)))];
 };
 
@@ -153,7 +153,7 @@ test('row 86: no call of OpenSSL or libpq that fails makes a program accept what
   const broken = [];
   let made = 0;
   const run = async (request, accepted) => {
-    const some = all ? names : [...names].sort(() => Math.random() - 0.5).slice(0, dear.has(request[0]) ? 5 : 15);
+    const some = all ? names : [...names].sort(() => Math.random() - 0.5).slice(0, dear.has(request[0]) ? 4 : 10);
     await each(some, async (name) => {
       for (let k = 1; k <= (all ? 50 : 2); ++k) {
         const answer = await call(request, { LD_PRELOAD: wrapped, FAIL_CALL: `${name}:${k}` });
