@@ -256,7 +256,7 @@ TEST_F(Batch, oneThatWaitsForALockKeepsNobodyElse) {
       order.push_back(i);
     });
   all(std::move(actions));
-  EXPECT_FALSE(is_held);
+  loop::wait_until([&] { return !is_held; });
   ASSERT_EQ(order.size(), 10U);
   EXPECT_EQ(order.back(), 5);
   EXPECT_EQ(count("*"), 9);
