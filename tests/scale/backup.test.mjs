@@ -21,7 +21,7 @@ before(async () => {
 });
 after(() => ground.clear());
 
-test('row 104: a dump that was taken during writes is consistent, and migrating it again changes nothing', { timeout: 120000 }, async () => {
+test('row 104: a dump that was taken during writes is consistent, and migrating it again changes nothing', { timeout: 300000 }, async () => {
   load = new Load(instance.send, instance.secret);
   await load.more(300);
   const certain = [...load.tasks].filter(([, task]) => !task.there.has(false)).map(([id]) => id);
@@ -47,7 +47,7 @@ test('row 104: a dump that was taken during writes is consistent, and migrating 
   sql('DROP DATABASE restored');
 });
 
-test('row 104: back to the moment before an accident, from a base backup and the log, both taken during writes', { timeout: 180000 }, async () => {
+test('row 104: back to the moment before an accident, from a base backup and the log, both taken during writes', { timeout: 300000 }, async () => {
   await runDocumented('archive', environment);
   load = new Load(instance.send, instance.secret);
   const before_ = load.samples.length;
@@ -84,7 +84,7 @@ test('row 104: back to the moment before an accident, from a base backup and the
   figure('back to a moment: tasks; lost; ms until it serves', `${tasks}; 0; ${Date.now() - begin}`);
 });
 
-test('to another major version of PostgreSQL, or a fresh cluster of this one, by dump', { timeout: 180000 }, async () => {
+test('to another major version of PostgreSQL, or a fresh cluster of this one, by dump', { timeout: 300000 }, async () => {
   const account = { name: 'Zoë', email: 'zoe@example.com', password: 'password123' };
   const origin = { origin: instance.settings.BETTER_AUTH_URL };
   assert.equal((await instance.send('POST', '/api/auth/sign-up/email', { body: account, headers: origin })).status, 200);

@@ -55,7 +55,7 @@ test('row 77: the primary dies under load, the standby is promoted: nothing ackn
   figure('ms from the promotion (from the death) to the next acknowledged write', recoveries.join(', '));
 });
 
-test('row 77: the first host is dead; a standby alone; a primary that turns read-only', { timeout: 120000 }, async () => {
+test('row 77: the first host is dead; a standby alone; a primary that turns read-only', { timeout: 300000 }, async () => {
   const primary = await Cluster.make(ground, 'second');
   const standby = await Cluster.follow(primary, 'reader');
   const dead = { host: '127.0.0.1', port: 1 };

@@ -153,7 +153,7 @@ test('one of three hosts is lost under load: only requests in flight fail, nothi
 });
 
 // Hosts that take a request and die before they answer, and hosts that are not there.
-test('what may have been carried out is not sent again, and what was not delivered is', { timeout: 60000 }, async () => {
+test('what may have been carried out is not sent again, and what was not delivered is', { timeout: 300000 }, async () => {
   const requests = [['GET', '/api/tasks/1'], ['GET', '/api/tasks'], ['POST', '/api/tasks', { title: 'x' }], ['PUT', '/api/tasks/1', { title: 'x' }], ['PATCH', '/api/tasks/1/complete'], ['DELETE', '/api/tasks/1']];
   const programs_ = [...new Set(readFileSync(`${build}/routes.tsv`, 'utf8').split('\n').map((line) => line.split('\t')[0]).filter(Boolean)), 'fallback'];
   let taken = 0;
@@ -183,7 +183,7 @@ test('what may have been carried out is not sent again, and what was not deliver
   for (const { server } of servers) server.close();
 });
 
-test('no host left: 503 in JSON, and all is well when one is back', { skip: reason, timeout: 60000 }, async () => {
+test('no host left: 503 in JSON, and all is well when one is back', { skip: reason, timeout: 300000 }, async () => {
   const send = sender({ socketPath: socket });
   await killHost(hosts[2]);
   const answer = await send('GET', '/api/tasks');

@@ -147,7 +147,7 @@ test('the pooled endpoint, beside it', async () => {
   await pooler.stop();
 });
 
-test('row 80: a server that is not proven to be the right one is refused with one clear line, and hears no word of it', { timeout: 60000 }, async () => {
+test('row 80: a server that is not proven to be the right one is refused with one clear line, and hears no word of it', { timeout: 300000 }, async () => {
   const compute = await Compute.make(() => cluster.port);
   const through = (parameters, options) => direct(parameters, { port: compute.port, ...options });
   const refusals = [
@@ -181,7 +181,7 @@ test('row 80: a server that is not proven to be the right one is refused with on
   await open.stop();
 });
 
-test('row 84: a compute that is asleep: the first requests wait for it together, or are told to come back', { timeout: 120000 }, async () => {
+test('row 84: a compute that is asleep: the first requests wait for it together, or are told to come back', { timeout: 300000 }, async () => {
   const compute = await Compute.make(() => cluster.port);
   const url = (more = '') => direct(`sslmode=require&channel_binding=require${more}`, { port: compute.port });
   const storm = (program, title) => Promise.all(Array.from({ length: 32 }, () => create(program, title)));

@@ -271,9 +271,10 @@ export async function startInstance(ground, settings = {}) {
   };
 }
 
-// request(), to wherever an instance listens. Rejects if there is no whole answer.
+// request(), to wherever an instance listens. Rejects if there is no whole answer. Idle connections are closed
+// before nginx does so, which would race with a request.
 export function sender(where) {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 256, ...where });
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 256, timeout: 60000, ...where });
   return (method, path, { token, body, headers = {} } = {}) => new Promise((resolve, reject) => {
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const sent = http.request({
