@@ -37,6 +37,13 @@ function messages(onMessage, { startup = false } = {}) {
   };
 }
 
+// In the order in which it came, also when the delay ends.
+function later(queue, action) {
+  if (mode.mode !== 'delay' && queue.length === 0) return action();
+  queue.push(action);
+  return setTimeout(() => queue.shift()(), mode.ms);
+}
+
 class Link {
   constructor(client) {
     this.client = client;
@@ -54,14 +61,10 @@ class Link {
     }
     const up = messages((type, message) => this.fromClient(type, message), { startup: true });
     const down = messages((type, message) => this.fromServer(type, message));
-    this.client.on('data', (chunk) => this.later(() => up(chunk)));
-    this.server.on('data', (chunk) => this.later(() => down(chunk)));
+    const [upwards, downwards] = [[], []];
+    this.client.on('data', (chunk) => later(upwards, () => up(chunk)));
+    this.server.on('data', (chunk) => later(downwards, () => down(chunk)));
     if (mode.mode === 'silent') this.pause();
-  }
-
-  later(action) {
-    if (mode.mode === 'delay') setTimeout(action, mode.ms);
-    else action();
   }
 
   pause() { this.client.pause(); this.server.pause(); }

@@ -1,7 +1,7 @@
 // Breaks what can break, one after the other, under a steady stream of requests, and compares what the
 // clients were told with the database (make torture; tests/torture/README.md).
 //   node tests/torture/torture.mjs [--only NAME,…] [--short] [--build DIR] [--rounds N] [--list]
-//   node tests/torture/torture.mjs --publish      writes the last whole run to tests/torture/RESULT.md
+//   node tests/torture/torture.mjs --publish      writes the last run of each fault to tests/torture/RESULT.md
 // Exit status 1 if a promise was broken.
 import fs from 'node:fs';
 import os from 'node:os';
@@ -76,8 +76,19 @@ export function print(row) {
   if (row.broken.length > 10) console.log(`    and ${row.broken.length - 10} more`);
 }
 
+const resultFile = path.join(results, 'result.json');
+
+// The last run of each fault.
+function keep(rows) {
+  fs.mkdirSync(results, { recursive: true });
+  const before = fs.existsSync(resultFile) ? JSON.parse(fs.readFileSync(resultFile, 'utf8')).rows : [];
+  const now = rows.map((row) => ({ what: row.fault.what, cells: cells(row), tail: row.skipped ? `left out: ${row.skipped}` : [seen(row), row.note, row.broken.length > 0 && 'BROKEN'].filter(Boolean).join('; ') }));
+  const all = FAULTS.map(({ name }) => [...before, ...now].findLast((row) => row.cells[0] === name)).filter(Boolean);
+  fs.writeFileSync(resultFile, JSON.stringify({ date: new Date().toISOString().slice(0, 10), cores: os.cpus().length, rows: all }));
+}
+
 function publish() {
-  const { date, cores, rows } = JSON.parse(fs.readFileSync(path.join(results, 'result.json'), 'utf8'));
+  const { date, cores, rows } = JSON.parse(fs.readFileSync(resultFile, 'utf8'));
   const table = rows.map(({ what, cells: values, tail }) => `| ${[what, ...values.slice(1), ...Array(COLUMNS.length - values.length).fill(''), tail].join(' | ')} |`);
   fs.writeFileSync(path.join(here, 'RESULT.md'), `# What \`make torture\` printed
 
@@ -116,13 +127,7 @@ async function main() {
     await place.stop();
   }
   const broken = rows.filter((row) => row.broken.length > 0);
-  if (!wanted && !options.short) {
-    fs.mkdirSync(results, { recursive: true });
-    fs.writeFileSync(path.join(results, 'result.json'), JSON.stringify({
-      date: new Date().toISOString().slice(0, 10), cores: os.cpus().length,
-      rows: rows.map((row) => ({ what: row.fault.what, cells: cells(row), tail: row.skipped ? `left out: ${row.skipped}` : [seen(row), row.note, row.broken.length > 0 && 'BROKEN'].filter(Boolean).join('; ') })),
-    }));
-  }
+  keep(rows);
   console.log(`${rows.filter(({ skipped }) => !skipped).length} faults, ${broken.length} of them broke a promise, ${rows.filter(({ skipped }) => skipped).length} left out`);
   const isComplete = wanted || options.short || printRows();
   process.exitCode = broken.length > 0 || !isComplete ? 1 : 0;
