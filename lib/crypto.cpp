@@ -110,6 +110,11 @@ bool aead_lengths_fit(std::string_view key, std::string_view nonce, std::string_
 
 }  // namespace
 
+void begin() {
+  require(OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, nullptr), "OPENSSL_init_crypto");
+  if (OSSL_LIB_CTX_get0_global_default() == nullptr) openssl::fail("OSSL_LIB_CTX");
+}
+
 void wipe(char* bytes, std::size_t count) { OPENSSL_cleanse(bytes, count); }
 
 void wipe(std::string& text) {

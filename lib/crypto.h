@@ -22,6 +22,10 @@ struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// OpenSSL's own beginnings, which it does not check for itself: without memory for them, it would
+// follow null pointers later. Throws Error.
+void begin();
+
 // Overwrites the bytes, in a way that no compiler leaves out.
 void wipe(char* bytes, std::size_t count);
 // Ditto with all that the text has ever been given room for; it is then empty.

@@ -452,6 +452,7 @@ int serve_routes(const char* program, std::span<const Route> routes, int argc, c
   for (const std::string& warning : warnings)
     logging::Line(logging::Level::warn).field("route", program).field("err", warning);
 
+  crypto::begin();
   metrics::open(settings.metrics_folder, program);
   sandbox::enter(settings, program);
   db::Connection database(settings.database_url, program,
