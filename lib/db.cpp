@@ -279,7 +279,8 @@ std::string Link::connect(const std::string& url, const std::string& application
     is_direct_ = answer == "t";
     has_role_ =
         is_direct_ && !role.empty() && ask("SELECT set_config('role', $1, false)", role) == role;
-    return "";
+    // It may have broken meanwhile.
+    return PQstatus(connection_.get()) == CONNECTION_OK ? "" : "the link broke";
   }
   // libpq's message names hosts, roles and databases, never the password.
   std::string why = connection_ ? PQerrorMessage(connection_.get()) : "out of memory";

@@ -26,6 +26,6 @@ void suspend();
 void resume(Fiber* fiber);
 
 // Bytes of each stack. Only pages that were touched take memory; below it lies a page that traps.
-inline constexpr std::size_t kStackBytes = 512 * 1024;
+inline constexpr std::size_t kStackBytes = std::size_t{512} * 1024;
 
 }  // namespace fiber

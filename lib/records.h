@@ -35,7 +35,7 @@ struct Announced {
 Announced announced_length(const char* content_length);
 
 // What a request may have of parameters ("NAME=value"), all together and in number.
-inline constexpr std::size_t kMaxParameterBytes = 256 * 1024;
+inline constexpr std::size_t kMaxParameterBytes = std::size_t{256} * 1024;
 inline constexpr std::size_t kMaxParameters = 4096;
 // What is read and thrown away of a body over the limit, so that a web server that is still sending
 // gets our answer instead of a broken pipe.
