@@ -237,6 +237,8 @@ describe('on a server', () => {
     const asked = await request('POST', '/api/auth/sign-in/email', { port: await port, body: { email: 'zoe@example.com', password: 'password123' } });
     assert.equal(asked.status, 200, asked.text);
     assert.match((await request('GET', '/', { port: await port })).text, /<title>/);
+    const [watch] = take('env/INSTALL.md', 'Watching it', ['yaml']);
+    assert.ok(readFileSync(`${build}/routes.tsv`, 'utf8').includes(`\t${/metrics_path: (\S+)/.exec(watch)[1]}\n`));
   });
 
   test('WEB-SERVERS: Apache, lighttpd and Caddy accept their files, with the modules that are named', async () => {
