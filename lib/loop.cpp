@@ -148,32 +148,33 @@ void wait_until(const std::function<bool()>& done) {
 void offload(Offload kind, const std::function<void()>& work) {
   fiber::Fiber* waiting = fiber::current();
   if (waiting == nullptr) return work();
-  const int ready = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (ready < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  struct Descriptor {
+    int number = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    ~Descriptor() { ::close(number); }
+  } ready;
+  if (ready.number < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
   bool done = false;
   std::exception_ptr thrown;
-  if (kind == Offload::computing) ++state().computing;
-  {
-    Watch watch(ready, EPOLLIN, [&](std::uint32_t) {
-      std::uint64_t count = 0;
-      if (::read(ready, &count, sizeof count) < 0) return;
-      done = true;
-      wake(waiting);
-    });
-    std::thread thread([&] {
-      try {
-        work();
-      } catch (...) {
-        thrown = std::current_exception();
-      }
-      const std::uint64_t one = 1;
-      if (::write(ready, &one, sizeof one) < 0) std::terminate();
-    });
-    wait_until([&] { return done; });
-    thread.join();
-  }
-  if (kind == Offload::computing) --state().computing;
-  ::close(ready);
+  Watch watch(ready.number, EPOLLIN, [&](std::uint32_t) {
+    std::uint64_t count = 0;
+    if (::read(ready.number, &count, sizeof count) < 0) return;
+    done = true;
+    wake(waiting);
+  });
+  std::thread thread([&] {
+    try {
+      work();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    const std::uint64_t one = 1;
+    if (::write(ready.number, &one, sizeof one) < 0) std::terminate();
+  });
+  const std::size_t computes = kind == Offload::computing ? 1 : 0;
+  state().computing += computes;
+  wait_until([&] { return done; });
+  thread.join();
+  state().computing -= computes;
   if (thrown) std::rethrow_exception(thrown);
 }
 
