@@ -5,12 +5,12 @@ import crypto from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { freePort, noSettings, until } from '../common.mjs';
 
 export const here = path.dirname(fileURLToPath(import.meta.url));
 export const root = path.resolve(here, '../..');
@@ -65,25 +65,7 @@ export async function settled(pid) {
   throw new Error('the programs still work 15 s after the last request');
 }
 
-export async function until(what, condition) {
-  for (let tries = 0; tries < 300; tries += 1) {
-    if (await condition()) return;
-    await sleep(100);
-  }
-  throw new Error(`not within 30 s: ${what}`);
-}
-
 // --- The instance ---------------------------------------------------------------------------------
-
-async function freePort() {
-  for (;;) {
-    const port = 20000 + Math.floor(Math.random() * 12000);
-    const socket = net.connect(port, '127.0.0.1');
-    const taken = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]).catch(() => false);
-    socket.destroy();
-    if (!taken) return port;
-  }
-}
 
 export class Instance {
   children = [];
@@ -95,9 +77,8 @@ export class Instance {
     instance.folder = fs.mkdtempSync('/var/tmp/todo-bench-');
     fs.chmodSync(instance.folder, 0o755);
     instance.port = await freePort();
-    const names = fs.readFileSync(path.join(root, 'env/example.env'), 'utf8').matchAll(/^#?([A-Z][A-Z0-9_]*)=/gm);
     instance.environment = {
-      PATH: process.env.PATH, BUILD: build, ...Object.fromEntries([...names].map(([, name]) => [name, ''])),
+      PATH: process.env.PATH, BUILD: build, ...noSettings,
       STATE_DIR: `${instance.folder}/state`, PORT: String(instance.port), ...settings,
     };
     for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => { instance.stop().finally(() => process.exit(130)); });

@@ -2,9 +2,10 @@
 // counts the same on every machine and however busy it is. Each program is run twice, for few and for
 // many requests: the difference is free of start and end.
 import fs from 'node:fs';
-import { Instance, descendants, load, quick, until } from './instance.mjs';
+import { Instance, descendants, load, quick } from './instance.mjs';
 import { operations, tasksPerUser, users } from './operations.mjs';
 import { writeTables } from './report.mjs';
+import { until } from '../common.mjs';
 
 const few = 100; // more than the users, so that what a program keeps (statements, tokens) is there
 const many = few + (quick ? 100 : 500);

@@ -2,22 +2,25 @@
 // and libpq that a program makes. Programs are called by plain CGI, so that every failure meets a process
 // from its beginning to its end. A sample; CALLS=all (make torture-calls) is every single one.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { now, origin, randomId, sign, signUp, sql, tokenOf } from '../http/harness.mjs';
+import { call } from '../faults/peer.mjs';
 
 const bin = process.env.TODO_BIN;
 const all = process.env.CALLS === 'all';
 const sanitized = process.env.TODO_BUILD.endsWith('asan') && 'sanitizers have an allocator of their own';
-let scratch; let someone; let memory; let wrapped;
+let scratch; let someone; let memory; let wrapped; let firstTask;
+let deleted = 0;
 
 before(async () => {
   scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'todo-calls-'));
   someone = await signUp();
+  sql("INSERT INTO task (user_id, title) SELECT 'u-keeper', 'x' FROM generate_series(1, 20000)");
+  firstTask = Number(sql("SELECT min(id) FROM task WHERE user_id = 'u-keeper'"));
   const compile = (source, library) => execFileSync('gcc', ['-shared', '-fPIC', '-O1', '-o', library, source, '-ldl']);
   memory = path.join(scratch, 'memory.so');
   compile(path.join(process.env.TODO_ROOT, 'tests/calls/memory.c'), memory);
@@ -65,26 +68,17 @@ ${names.map((name) => `long ${name}(${parameters}) {
 `;
 }
 
-async function call([program, method, target, body = '', headers = {}], settings) {
-  const child = spawn(path.join(bin, program), {
-    timeout: 30000, killSignal: 'SIGKILL',
-    env: {
-      ...process.env, REQUEST_METHOD: method, REQUEST_URI: target, AUTH_RATE_LIMIT: 'off', HTTP_ORIGIN: origin, HTTP_COOKIE: someone.cookie, HTTP_AUTHORIZATION: `Bearer ${tokenOf('u-calls')}`,
-      CONTENT_TYPE: 'application/json', CONTENT_LENGTH: String(Buffer.byteLength(body)), ...headers, ...settings,
-    },
-  });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (data) => { out += data; });
-  child.stderr.on('data', (data) => { err += data; });
-  child.stdin.on('error', () => {});
-  child.stdin.end(body);
-  const [code, signal] = await once(child, 'close');
-  return { status: Number(/^Status: (\d+)/m.exec(out)?.[1] ?? 0), body: out.slice(out.indexOf('\r\n\r\n') + 4), err, code, signal };
-}
+// As somebody who is signed in.
+const callAs = (request, settings) => call(request, {
+  HTTP_ORIGIN: origin, HTTP_COOKIE: someone.cookie, HTTP_AUTHORIZATION: `Bearer ${tokenOf('u-calls')}`, ...settings,
+});
 
+// Tasks are created by one user and changed by another, so that each task of the first has its key for ever.
+const keeper = { HTTP_AUTHORIZATION: `Bearer ${tokenOf('u-keeper')}` };
 const requests = () => [
-  ['task_list', 'GET', '/api/tasks?search=a'], ['task_get', 'GET', '/api/tasks/1'], ['task_create', 'POST', '/api/tasks', '{"title":"x"}', { HTTP_IDEMPOTENCY_KEY: randomId() }],
-  ['task_update', 'PUT', '/api/tasks/1', '{"title":"x"}'], ['task_complete', 'PATCH', '/api/tasks/1/complete'], ['task_delete', 'DELETE', '/api/tasks/1'],
+  ['task_list', 'GET', '/api/tasks?search=a'], ['task_get', 'GET', `/api/tasks/${firstTask}`, '', keeper], ['task_create', 'POST', '/api/tasks', '{"title":"x"}', { HTTP_IDEMPOTENCY_KEY: randomId() }],
+  ['task_update', 'PUT', `/api/tasks/${firstTask}`, '{"title":"x"}', keeper], ['task_complete', 'PATCH', `/api/tasks/${firstTask}/complete`, '', keeper],
+  ['task_delete', 'DELETE', `/api/tasks/${firstTask + (deleted = deleted % 19999 + 1)}`, '', keeper],
   ['signup', 'POST', '/api/auth/sign-up/email', `{"name":"calls","email":"${randomId()}@example.com","password":"password123"}`],
   ['signin', 'POST', '/api/auth/sign-in/email', `{"email":"${someone.email}","password":"password123"}`],
   ['session', 'GET', '/api/auth/get-session'], ['sessions', 'GET', '/api/auth/list-sessions'], ['token', 'GET', '/api/auth/token'], ['jwks', 'GET', '/api/auth/jwks'],
@@ -93,6 +87,9 @@ const requests = () => [
   ['error', 'GET', '/api/auth/error'], ['fallback', 'GET', '/nowhere'], ['health', 'GET', '/ready'], ['metrics', 'GET', '/api/metrics'],
   ['delete_user', 'POST', '/api/auth/delete-user', '{"token":"x"}'], ['signout', 'POST', '/api/auth/sign-out', '{}', { HTTP_COOKIE: '' }],
 ];
+
+const programs = () => requests().map(([program]) => program);
+const requestOf = (program) => requests().find(([name]) => name === program);
 
 // No signal, no hang: an answer, or an end with a status of its own.
 function assertOrderly(answer, what) {
@@ -122,13 +119,12 @@ function assertWhole() {
 test('row 85: no request for memory that fails makes a program crash, hang or do half of something', { skip: sanitized }, async () => {
   const broken = [];
   let made = 0;
-  for (const program of requests().map(([name]) => name)) {
-    const request = () => requests().find(([name]) => name === program);
-    const { err } = await call(request(), { LD_PRELOAD: memory });
+  for (const program of programs()) {
+    const { err } = await callAs(requestOf(program), { LD_PRELOAD: memory });
     const count = Number(/requests for memory: (\d+)/.exec(err)?.[1]);
     assert.ok(count > 100, `${program}: ${err}`);
     await each(sample(count, program), async (n) => {
-      const answer = await call(request(), { LD_PRELOAD: memory, FAIL_AT: String(n) });
+      const answer = await callAs(requestOf(program), { LD_PRELOAD: memory, FAIL_AT: String(n) });
       made += 1;
       try { assertOrderly(answer, `${program}, request ${n} of ${count}`); } catch (error) { broken.push(error.message); }
     });
@@ -153,13 +149,14 @@ test('row 86: no call of OpenSSL or libpq that fails makes a program accept what
   const broken = [];
   let made = 0;
   const run = async (request, accepted) => {
-    const some = all ? names : [...names].sort(() => Math.random() - 0.5).slice(0, dear.has(request[0]) ? 4 : 10);
+    const [program] = request();
+    const some = all ? names : [...names].sort(() => Math.random() - 0.5).slice(0, dear.has(program) ? 4 : 10);
     await each(some, async (name) => {
       for (let k = 1; k <= (all ? 50 : 2); ++k) {
-        const answer = await call(request, { LD_PRELOAD: wrapped, FAIL_CALL: `${name}:${k}` });
+        const answer = await callAs(request(), { LD_PRELOAD: wrapped, FAIL_CALL: `${name}:${k}` });
         if (!answer.err.includes('failed: ')) break;
         made += 1;
-        const what = `${request[0]}, ${name}:${k}`;
+        const what = `${program}, ${name}:${k}`;
         try {
           assertOrderly(answer, what);
           assert.ok(accepted || answer.status === 0 || answer.status >= 400, `${what}: accepted with ${answer.status} ${answer.body}`);
@@ -167,8 +164,8 @@ test('row 86: no call of OpenSSL or libpq that fails makes a program accept what
       }
     });
   };
-  for (const request of attempts) await run(request, false);
-  for (const request of requests()) await run(request, true);
+  for (const request of attempts) await run(() => request, false);
+  for (const program of programs()) await run(() => requestOf(program), true);
   assertWhole();
   console.log(`# ${made} failed calls, ${broken.length} of them badly taken`);
   assert.deepEqual(broken, []);

@@ -10,8 +10,9 @@ import { after, describe, test } from 'node:test';
 import { migrateAsBetterAuth } from '../interop/instance.mjs';
 import { startReal } from '../interop/real.mjs';
 import { request, sql } from '../http/harness.mjs';
-import { apacheBase, freePort, ownFolder, start, userLines } from '../servers/support.mjs';
-import { blocksOf, build, checkout, configuration, documents, environment, folder, root, run, shell, standIns, text, until } from './support.mjs';
+import { apacheBase, ownFolder, start, userLines } from '../servers/support.mjs';
+import { blocksOf, build, checkout, configuration, documents, environment, folder, root, run, shell, standIns, text } from './support.mjs';
+import { freePort, until } from '../common.mjs';
 
 const reasons = ['it would run itself', 'it takes minutes, and a machine that does nothing else'];
 const all = documents.flatMap((file) => blocksOf(file));
@@ -55,7 +56,7 @@ test('README: make run, the life of a task by curl, one program from a shell, to
   let output = '';
   for (const stream of [running.stdout, running.stderr]) stream.on('data', (chunk) => { output += chunk; });
   ends.push(() => run('env/embedded', ['stop'], here));
-  await until(() => { assert.equal(running.exitCode, null, output); return output.includes('press Ctrl-C'); }, 'make run', 100e3);
+  await until('make run', () => { assert.equal(running.exitCode, null, output); return output.includes('press Ctrl-C'); }, 100);
   assert.match(output, new RegExp(`http://127.0.0.1:${port}`));
 
   const [life] = take('README.md', 'The whole life of a task, with curl');
@@ -144,7 +145,7 @@ async function cluster() {
   const ended = once(child, 'exit');
   ends.push(async () => { child.kill('SIGINT'); await ended; });
   const admin = { PGHOST: '127.0.0.1', PGPORT: String(port), PGUSER: 'postgres', PGDATABASE: 'postgres' };
-  await until(() => run('psql', ['-c', 'SELECT 1'], { env: { ...process.env, ...admin } }).then(() => true, () => false), 'PostgreSQL');
+  await until('PostgreSQL', () => run('psql', ['-c', 'SELECT 1'], { env: { ...process.env, ...admin } }).then(() => true, () => false));
   return { port, admin, url: (user, database) => `postgresql://${user}@127.0.0.1:${port}/${database}` };
 }
 
@@ -220,7 +221,7 @@ describe('on a server', () => {
       const alive = (pid, signal) => { try { return process.kill(pid, signal); } catch { return false; } };
       const pids = readdirSync(sockets).filter((name) => name.endsWith('.pid')).map((name) => Number(readFileSync(`${sockets}/${name}`, 'utf8')));
       for (const pid of pids) alive(pid, 'SIGTERM');
-      await until(() => !pids.some((pid) => alive(pid, 0)), 'the programs end');
+      await until('the programs end', () => !pids.some((pid) => alive(pid, 0)));
     });
     await at.run(byHand);
     assert.ok(readdirSync(sockets).filter((name) => name.endsWith('.sock')).length > 15);

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { settingNames } from '../common.mjs';
 
 export const run = promisify(execFile);
 export const root = process.env.TODO_ROOT ?? path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
@@ -77,8 +78,8 @@ export async function checkout(name) {
 
 // Nothing of the instance under test gets in.
 export function environment(more = {}) {
-  const names = /^(BETTER_AUTH|AUTH|JWT|TODO|DATABASE|MAIL|SMTP|STATE_DIR|PORT|BIND|WORKERS|LOG|BUILD|IDLE|MAX_REQ|NODE_TEST|MAKE|MFLAGS|PG)/;
-  return { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !names.test(name))), CONFIG: configuration, ...more };
+  const isOfTests = (name) => settingNames.includes(name) || /^(TODO_|NODE_TEST|MAKE|MFLAGS|PG)|^BUILD$/.test(name);
+  return { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !isOfTests(name))), CONFIG: configuration, ...more };
 }
 
 // Runs shell text as a person would type it, but stops at the first failure. Resolves to its output.
@@ -95,15 +96,6 @@ export function shell(script, { cwd, env = environment(), limit = 100e3 } = {}) 
       setImmediate(() => (status === 0 ? resolve(stdout) : reject(new Error(`status ${status}: ${script}\n${output.slice(-3000)}`))));
     });
   });
-}
-
-export async function until(probe, what, limit = 30e3) {
-  for (const end = Date.now() + limit; ;) {
-    const value = await probe();
-    if (value) return value;
-    assert.ok(Date.now() < end, `${what}: not within ${limit / 1000} s`);
-    await new Promise((resolve) => { setTimeout(resolve, 50); });
-  }
 }
 
 // Commands of the system that a test cannot let do their work: each is a script that stands in its way.

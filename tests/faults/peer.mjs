@@ -1,5 +1,6 @@
 // A web server's side of FastCGI, byte by byte, and programs on sockets of their own.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
@@ -51,25 +52,52 @@ export async function worker(program, settings = {}, through = []) {
   };
 }
 
-// What has come back on a connection: the CGI response, whether END_REQUEST was there, and whether
-// the other side has closed.
-export function connect(socket) {
-  const link = net.connect(socket);
+// A request by plain CGI that does not stop this process, as cgi() of the harness does: it may be the program's
+// way to the database. `variables` are its environment's; `through`, a command that starts the program.
+export async function call([program, method, target, body = '', more = {}], variables = {}, through = []) {
+  const [first, ...rest] = [...through, path.resolve(process.env.TODO_BIN, program)];
+  const child = spawn(first, rest, {
+    timeout: 60000, killSignal: 'SIGKILL',
+    env: {
+      ...process.env, REQUEST_METHOD: method, REQUEST_URI: target, AUTH_RATE_LIMIT: 'off',
+      CONTENT_TYPE: 'application/json', CONTENT_LENGTH: String(Buffer.byteLength(body)), ...variables, ...more,
+    },
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (data) => { out += data; });
+  child.stderr.on('data', (data) => { err += data; });
+  child.stdin.on('error', () => {});
+  child.stdin.end(body);
+  const [code, signal] = await once(child, 'close');
+  return { status: Number(/^Status: (\d+)/m.exec(out)?.[1] ?? 0), body: out.slice(out.indexOf('\r\n\r\n') + 4), err, code, signal };
+}
+
+// Takes FastCGI records from pieces of a stream; calls `take` with the type and content of each that is whole.
+export function records(take) {
   let bytes = Buffer.alloc(0);
-  let wake = () => {};
-  const state = { output: '', ends: 0, closed: false };
-  link.on('data', (data) => {
-    bytes = Buffer.concat([bytes, data]);
+  return (piece) => {
+    bytes = Buffer.concat([bytes, piece]);
     while (bytes.length >= 8) {
       const length = bytes.readUInt16BE(4);
       const total = 8 + length + bytes[6];
       if (bytes.length < total) break;
-      if (bytes[1] === 6) state.output += bytes.subarray(8, 8 + length).toString('latin1');
-      if (bytes[1] === 3) state.ends += 1;
+      take(bytes[1], bytes.subarray(8, 8 + length));
       bytes = bytes.subarray(total);
     }
-    wake();
+  };
+}
+
+// What has come back on a connection: the CGI response, whether END_REQUEST was there, and whether
+// the other side has closed.
+export function connect(socket) {
+  const link = net.connect(socket);
+  let wake = () => {};
+  const state = { output: '', ends: 0, closed: false };
+  const take = records((type, content) => {
+    if (type === 6) state.output += content.toString('latin1');
+    if (type === 3) state.ends += 1;
   });
+  link.on('data', (data) => { take(data); wake(); });
   link.on('error', () => {});
   link.on('close', () => { state.closed = true; wake(); });
   const until = async (condition) => {

@@ -1,17 +1,16 @@
 // What a program can reach once it looks at requests: rows 92 and 93. Each is called by plain CGI, as its
 // own process; strace tells what it opened, and an intruder (intruder.c) tries what it should not.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { cgi, now, origin, sign, signUp, sql } from '../http/harness.mjs';
-import { worker } from './peer.mjs';
+import { cgi, now, origin, sign, signUp, sql, tokenOf } from '../http/harness.mjs';
+import { call, worker } from './peer.mjs';
 
-const bin = process.env.TODO_BIN;
 const sanitized = process.env.TODO_BUILD.endsWith('asan') && 'built with sanitizers: lib/sandbox.h';
 const database = new URL(process.env.DATABASE_URL.replace(/^postgresql:/, 'http:').replace('@/', '@socket/'));
 const socketFolder = database.searchParams.get('host');
@@ -37,26 +36,10 @@ after(() => {
 
 const byTcp = (host = '127.0.0.1') => `postgresql://todo:${database.password}@${host}:${proxy.address().port}/todo`;
 
-function environment(method, target, body, settings) {
-  return {
-    ...process.env, HOME: scratch, REQUEST_METHOD: method, REQUEST_URI: target, AUTH_RATE_LIMIT: 'off', HTTP_ORIGIN: origin,
-    HTTP_COOKIE: someone.cookie, HTTP_AUTHORIZATION: `Bearer ${sign({ sub: 'u-sandbox', exp: now() + 600 })}`,
-    CONTENT_TYPE: 'application/json', CONTENT_LENGTH: String(Buffer.byteLength(body)), ...settings,
-  };
-}
-
-// A request by plain CGI, without stopping this process: it may be the program's way to the database.
-async function call([program, method, target, body = ''], { settings = {}, command = [] } = {}) {
-  const [first, ...rest] = [...command, path.join(bin, program)];
-  const child = spawn(first, rest, { env: environment(method, target, body, settings), timeout: 60000 });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (data) => { out += data; });
-  child.stderr.on('data', (data) => { err += data; });
-  child.stdin.on('error', () => {});
-  child.stdin.end(body);
-  const [code, signal] = await once(child, 'close');
-  return { status: Number(/^Status: (\d+)/m.exec(out)?.[1]), out, err, code, signal };
-}
+// As somebody who is signed in, in a home of their own.
+const callAs = (request, settings, through) => call(request, {
+  HOME: scratch, HTTP_ORIGIN: origin, HTTP_COOKIE: someone.cookie, HTTP_AUTHORIZATION: `Bearer ${tokenOf('u-sandbox')}`, ...settings,
+}, through);
 
 // A request to each program that gets as far as it can: with a hash, a signature, the database.
 const requests = () => [
@@ -85,7 +68,7 @@ const readableForTcp = [...readable, /^\/etc\/(hosts|host\.conf|resolv\.conf|gai
 async function traced(request, settings) {
   const log = path.join(scratch, 'trace');
   fs.rmSync(log, { force: true });
-  const answer = await call(request, { settings, command: ['strace', '-f', '-qq', '-o', log, '-e', 'trace=open,openat,openat2,creat,execve,execveat,connect,bind,unlink,unlinkat,rename,renameat2,mkdir,mkdirat,fork,vfork,clone,clone3'] });
+  const answer = await callAs(request, settings, ['strace', '-f', '-qq', '-o', log, '-e', 'trace=open,openat,openat2,creat,execve,execveat,connect,bind,unlink,unlinkat,rename,renameat2,mkdir,mkdirat,fork,vfork,clone,clone3']);
   const lines = fs.readFileSync(log, 'utf8').split('\n').filter((line) => line && !/(exited with|resumed>)/.test(line));
   return { ...answer, lines };
 }
@@ -115,7 +98,7 @@ test('row 93: an intruder in a program gets nothing of what it tries, and the re
   for (const [program, ...rest] of requests()) {
     fs.writeFileSync(own, 'x');
     const settings = { LD_PRELOAD: intruder, INTRUDER_FILE: own };
-    const { err, status } = await call([program, ...rest], { settings });
+    const { err, status } = await callAs([program, ...rest], settings);
     const tried = err.match(/^intruder: .*/gm);
     assert.ok(tried?.length > 30, `${program}: ${err}`);
     assert.deepEqual(tried.filter((line) => !line.endsWith(' refused')), [], program);
@@ -130,7 +113,7 @@ test('row 93: with a database by TCP, no other port is reached and no port opene
   await once(elsewhere, 'listening');
   for (const host of ['127.0.0.1', 'localhost']) {
     const settings = { LD_PRELOAD: intruder, INTRUDER_PORT: String(elsewhere.address().port), DATABASE_URL: byTcp(host) };
-    const { err, status } = await call(['health', 'GET', '/ready'], { settings });
+    const { err, status } = await callAs(['health', 'GET', '/ready'], settings);
     const done = err.match(/^intruder: .* done$/gm);
     assert.deepEqual(done, ['intruder: open an internet socket done'], host);
     assert.equal(status, 200, err);
@@ -141,7 +124,7 @@ test('row 93: with a database by TCP, no other port is reached and no port opene
 test('the intruder does get in where the sandbox is off', { skip: sanitized }, async () => {
   const own = path.join(scratch, 'own');
   fs.writeFileSync(own, 'x');
-  const { err } = await call(['health', 'GET', '/health'], { settings: { LD_PRELOAD: intruder, INTRUDER_FILE: own, TODO_SANDBOX: 'off' } });
+  const { err } = await callAs(['health', 'GET', '/health'], { LD_PRELOAD: intruder, INTRUDER_FILE: own, TODO_SANDBOX: 'off' });
   // It ends in another program there, so what comes after that is not tried.
   for (const what of ['read /etc/hostname', 'read a file of its user', 'write a file of its user', 'make a file in memory', 'fork', 'start a program'])
     assert.match(err, new RegExp(`^intruder: ${what} done$`, 'm'));
@@ -153,7 +136,7 @@ test('the intruder does get in where the sandbox is off', { skip: sanitized }, a
 });
 
 test('what is refused is named in the log where that is asked for', { skip: sanitized }, async () => {
-  const { err, status } = await call(['health', 'GET', '/ready'], { settings: { LD_PRELOAD: intruder, INTRUDER_SPAWNS: 'no', TODO_SANDBOX: 'debug' } });
+  const { err, status } = await callAs(['health', 'GET', '/ready'], { LD_PRELOAD: intruder, INTRUDER_SPAWNS: 'no', TODO_SANDBOX: 'debug' });
   assert.equal(status, 200);
   for (const name of ['execve', 'ptrace', 'memfd_create', 'socket', 'prctl']) assert.match(err, new RegExp(`"the sandbox refused the system call ${name} \\(\\d+\\)"`));
   for (const program of ['health', 'task_list', 'signin'])
@@ -163,7 +146,7 @@ test('what is refused is named in the log where that is asked for', { skip: sani
 test('no program makes a call that is refused', { skip: sanitized }, async () => {
   for (const DATABASE_URL of [process.env.DATABASE_URL, byTcp('localhost')])
     for (const request of requests()) {
-      const { err } = await call(request, { settings: { TODO_SANDBOX: 'debug', DATABASE_URL } });
+      const { err } = await callAs(request, { TODO_SANDBOX: 'debug', DATABASE_URL });
       // Name resolution asks by netlink which addresses there are, and does without an answer.
       assert.deepEqual(err.match(/^.*refused the system call.*$/gm)?.filter((line) => DATABASE_URL === process.env.DATABASE_URL || !/socket/.test(line)) ?? [], [], request[0]);
     }

@@ -6,20 +6,13 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { test } from 'node:test';
 import { assertError, base, signUp, someone, sql, tokenOf } from './harness.mjs';
+import { until } from '../common.mjs';
 
 const newKey = () => crypto.randomUUID();
 const create = (user, key, body = { title: 'once' }, path = user.tasks) =>
   user.send('POST', path, { body, headers: { 'idempotency-key': key } });
 const tasksOf = (user) => Number(sql("SELECT count(*) FROM task WHERE user_id = :'id'", { id: user.id }));
 const keysOf = (user) => Number(sql("SELECT count(*) FROM todo_idempotency WHERE user_id = :'id'", { id: user.id }));
-
-async function until(what, isTrue) {
-  for (const end = Date.now() + 20000; Date.now() < end;) {
-    if (await isTrue()) return;
-    await new Promise((resolve) => { setTimeout(resolve, 20); });
-  }
-  throw new Error(`waited in vain: ${what}`);
-}
 
 // Is `answer` the one that `first` was, said again?
 function assertReplay(answer, first) {

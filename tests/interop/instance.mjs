@@ -1,17 +1,15 @@
 // What tests need that cannot do with the instance under test: further databases in its cluster, and
 // further instances of ours, with settings of their own.
 import './webcrypto.mjs';
-import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { getMigrations } from 'better-auth/db/migration';
 import { randomId, request, secret, sql } from '../http/harness.mjs';
 import { options } from './real.mjs';
+import { freePort, noSettings } from '../common.mjs';
 
 const run = promisify(execFile);
 const root = process.env.TODO_ROOT;
@@ -41,26 +39,16 @@ export async function migrateAsBetterAuth(url) {
 // Our migrations, on an empty database or on what is there.
 export const migrate = (url, more = {}) => run(`${root}/sql/migrate`, { env: { ...process.env, DATABASE_URL: url, ...more } });
 
-async function freePort() {
-  const server = net.createServer();
-  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-  const { port } = server.address();
-  await new Promise((resolve) => { server.close(resolve); });
-  return port;
-}
-
 // An instance of ours on a database of its own or, with DATABASE_URL among the settings, on that one.
 // `more` gives the settings that depend on its own address. Nothing of the instance under test gets in
 // but its secret; an empty variable counts as not set.
 export async function startOurs(settings = {}, more = () => ({})) {
-  const names = readFileSync(`${root}/env/example.env`, 'utf8').match(/^#?[A-Z][A-Z0-9_]*(?==)/gm);
-  assert.ok(names.length > 20);
   const state = await mkdtemp(path.join(tmpdir(), 'todo-interop-'));
   await chmod(state, 0o755);
   const port = await freePort();
   const origin = settings.BETTER_AUTH_URL ?? `http://127.0.0.1:${port}`;
   const env = {
-    ...process.env, ...Object.fromEntries(names.map((name) => [name.replace('#', ''), ''])),
+    ...process.env, ...noSettings,
     BUILD: process.env.TODO_BUILD, BETTER_AUTH_SECRET: secret, STATE_DIR: state, PORT: String(port), ...settings, ...more(origin),
   };
   const stop = async () => {

@@ -5,10 +5,11 @@
 import { launch } from 'chrome-launcher'
 import lighthouse, { desktopConfig } from 'lighthouse'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { freePort, noSettings } from '../common.mjs'
 
 const TARGETS = { performance: 95, accessibility: 100, 'best-practices': 100 }
 const RUNS = Number(process.env.RUNS ?? 3)
@@ -18,12 +19,11 @@ const reports = join(build, 'lighthouse')
 
 const state = mkdtempSync(join(tmpdir(), 'todo-lighthouse-'))
 chmodSync(state, 0o755)
-const port = 20_000 + Math.floor(Math.random() * 12_000)
+const port = await freePort()
 const base = `http://127.0.0.1:${port}`
-// Nothing of the caller's settings: an empty one counts as not set.
-const names = readFileSync(join(root, 'env/example.env'), 'utf8').match(/^#?[A-Z][A-Z0-9_]*(?==)/gm)
+// Nothing of the caller's settings.
 const env = {
-  ...process.env, ...Object.fromEntries(names.map((name) => [name.replace('#', ''), ''])),
+  ...process.env, ...noSettings,
   BUILD: build, STATE_DIR: state, PORT: String(port),
 }
 const embedded = (command) => execFileSync(join(root, 'env/embedded'), [command], { env, stdio: ['ignore', 'ignore', 'inherit'] })

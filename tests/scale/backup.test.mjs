@@ -2,7 +2,8 @@
 // are those of env/SCALING.md.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { apiTests, Cluster, figure, isLong, Load, makeGround, otherBin, postgresBin, psql, runDocumented, startInstance, until } from './support.mjs';
+import { apiTests, Cluster, figure, isLong, Load, makeGround, otherBin, postgresBin, psql, runDocumented, startInstance } from './support.mjs';
+import { until } from '../common.mjs';
 
 let ground;
 let instance;

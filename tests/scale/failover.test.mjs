@@ -2,7 +2,8 @@
 // both machines, so the death of one loses nothing of it. env/SCALING.md says how it is set up.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Cluster, figure, isLong, Load, makeGround, password, startInstance, tokenOf, until } from './support.mjs';
+import { Cluster, figure, isLong, Load, makeGround, password, startInstance, tokenOf } from './support.mjs';
+import { until } from '../common.mjs';
 
 let ground;
 

@@ -8,7 +8,8 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import { chmod, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { build, Cluster, figure, freePort, isLong, Load, makeGround, root, runDocumented, sender, until } from './support.mjs';
+import { build, Cluster, figure, isLong, Load, makeGround, root, runDocumented, sender } from './support.mjs';
+import { freePort, until } from '../common.mjs';
 
 const name = `todo-${randomBytes(3).toString('hex')}`;
 const front = `${name}-front`;

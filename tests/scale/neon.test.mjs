@@ -9,7 +9,8 @@ import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { whole, worker } from '../faults/peer.mjs';
-import { Cluster, figure, makeGround, otherBin, password, Pooler, root, tokenOf, until } from './support.mjs';
+import { Cluster, figure, makeGround, otherBin, password, Pooler, root, tokenOf } from './support.mjs';
+import { until } from '../common.mjs';
 
 const secret = randomBytes(32).toString('base64');
 const token = tokenOf('neon', secret);

@@ -6,7 +6,8 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { writeFile } from 'node:fs/promises';
-import { apiTests, Cluster, figure, isLong, Load, makeGround, Pooler, psql, startInstance, tokenOf, until } from './support.mjs';
+import { apiTests, Cluster, figure, isLong, Load, makeGround, Pooler, psql, startInstance, tokenOf } from './support.mjs';
+import { until } from '../common.mjs';
 
 const run = promisify(execFile);
 let ground;

@@ -7,11 +7,11 @@ import { once } from 'node:events';
 import { appendFileSync, closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { randomId, sign } from '../http/harness.mjs';
+import { freePort, noSettings, until } from '../common.mjs';
 
 const run = promisify(execFile);
 export const root = process.env.TODO_ROOT;
@@ -22,27 +22,6 @@ const isRoot = process.getuid() === 0;
 // One line of the table that `make scale` prints.
 export function figure(what, value) {
   if (process.env.SCALE_FIGURES) appendFileSync(process.env.SCALE_FIGURES, `${what}\t${value}\n`);
-}
-
-export async function until(what, condition, seconds = 90) {
-  for (const end = Date.now() + seconds * 1000; ;) {
-    const met = await condition();
-    if (met) return met;
-    assert.ok(Date.now() < end, `not within ${seconds} s: ${what}`);
-    await sleep(20);
-  }
-}
-
-export async function freePort() {
-  // Below the ports of outgoing connections, so that none of those takes it in between.
-  for (;;) {
-    const port = 12000 + Math.floor(Math.random() * 8000);
-    const server = net.createServer();
-    const isFree = await new Promise((resolve) => {
-      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (isFree) return port;
-  }
 }
 
 // --- A place for one test file, with all that runs in it ---------------------------------------------------
@@ -248,11 +227,10 @@ export async function runDocumented(name, env) {
 
 // An instance by env/embedded on the database of `settings`; nothing of the instance under test gets in.
 export async function startInstance(ground, settings = {}) {
-  const names = readFileSync(`${root}/env/example.env`, 'utf8').match(/^#?[A-Z][A-Z0-9_]*(?==)/gm);
   const state = mkdtempSync(`${ground.folder}/instance-`);
   await chmod(state, 0o755);
   const port = await freePort();
-  const env = { ...process.env, ...Object.fromEntries(names.map((name) => [name.replace('#', ''), ''])), BUILD: build, STATE_DIR: state, PORT: String(port),
+  const env = { ...process.env, ...noSettings, BUILD: build, STATE_DIR: state, PORT: String(port),
     BETTER_AUTH_TRUSTED_ORIGINS: process.env.BETTER_AUTH_TRUSTED_ORIGINS, ...settings };
   const embedded = (command, more) => run(`${root}/env/embedded`, [command], { env: { ...env, ...more } });
   ground.endings.push(() => embedded('stop'));

@@ -1,15 +1,14 @@
 // Apache without any process of ours: every program by plain CGI (mod_cgid), and as mod_fcgid starts them.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { chmod, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { assertError, cookieOf, origin, randomEmail, request, someone } from '../http/harness.mjs';
-import { apacheSites, assertUntouched, freePort, makeGround, ownFolder, renderSnippets, root, start } from './support.mjs';
+import { apacheSites, assertUntouched, makeGround, ownFolder, renderSnippets, start } from './support.mjs';
+import { freePort, settingNames } from '../common.mjs';
 
 let ground, snippets, port, fcgid, alone;
 
-const settings = () => readFileSync(`${root}/env/example.env`, 'utf8').match(/^#?[A-Z][A-Z0-9_]*(?==)/gm)
-  .map((name) => name.replace('#', '')).filter((name) => process.env[name] && !['PORT', 'BIND', 'STATE_DIR', 'WORKERS', 'MAIL_TEMPLATES'].includes(name));
+const settings = () => settingNames.filter((name) => process.env[name] && !['PORT', 'BIND', 'STATE_DIR', 'WORKERS', 'MAIL_TEMPLATES'].includes(name));
 
 async function startApache(name, lines, modules = [], more = '') {
   const at = await freePort();

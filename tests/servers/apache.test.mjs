@@ -2,7 +2,8 @@
 import { writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { edgeCases } from './edges.mjs';
-import { apacheSites, assertApi, assertUntouched, freePort, makeGround, renderSnippets, start } from './support.mjs';
+import { apacheSites, assertApi, assertUntouched, makeGround, renderSnippets, start } from './support.mjs';
+import { freePort } from '../common.mjs';
 
 let ground, snippets, port, alone;
 

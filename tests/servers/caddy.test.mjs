@@ -2,7 +2,8 @@
 import { writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { edgeCases } from './edges.mjs';
-import { asWebUser, assertApi, assertUntouched, freePort, makeGround, ownFolder, renderSnippets, start } from './support.mjs';
+import { asWebUser, assertApi, assertUntouched, makeGround, ownFolder, renderSnippets, start } from './support.mjs';
+import { freePort } from '../common.mjs';
 
 let ground, snippets, port, alone;
 

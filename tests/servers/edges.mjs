@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertError, cookieOf, origin, randomEmail, raw, request, someone, sql, trusted } from '../http/harness.mjs';
+import { until } from '../common.mjs';
 
 const headers = { origin: trusted };
 
@@ -11,14 +12,6 @@ function assertOurs(answer, status, code) {
   assert.equal(answer.headers['cache-control'], 'no-store');
   assert.equal(answer.headers['x-content-type-options'], 'nosniff');
   assert.match(answer.headers['x-request-id'], /./);
-}
-
-async function until(isTrue) {
-  const end = Date.now() + 10000;
-  while (!(await isTrue())) {
-    assert.ok(Date.now() < end, 'it did not come true within 10 s');
-    await new Promise((resolve) => { setTimeout(resolve, 50); });
-  }
 }
 
 // `place` gives {ground, port} once the server runs. What is different by the server's nature:
@@ -70,7 +63,7 @@ export function edgeCases(place, { decodes = false, down = 503 } = {}) {
     const made = await send(user, 'POST', '/api/tasks', { body: { title: 'x' } });
     await place().ground.withoutHandler('task_update', async () => {
       // nginx keeps connections for two seconds.
-      await until(async () => (await send(user, 'PUT', `/api/tasks/${made.json.id}`, { body: {} })).status === 503);
+      await until('the handler is away', async () => (await send(user, 'PUT', `/api/tasks/${made.json.id}`, { body: {} })).status === 503);
       for (const body of [{ title: 'y' }, { description: 'x'.repeat(4000) }]) {
         const answer = await send(user, 'PUT', `/api/tasks/${made.json.id}`, { headers, body });
         assertOurs(answer, 503, 'unavailable');
@@ -78,13 +71,13 @@ export function edgeCases(place, { decodes = false, down = 503 } = {}) {
       }
       assert.equal((await send(user, 'GET', `/api/tasks/${made.json.id}`)).status, 200);
       await place().ground.withoutHandler('fallback', async () => {
-        await until(async () => (await send(user, 'GET', '/api/nothing')).status === down);
+        await until('so is the one that answers for it', async () => (await send(user, 'GET', '/api/nothing')).status === down);
         assert.equal((await send(user, 'PUT', `/api/tasks/${made.json.id}`, { headers, body: {} })).status, down);
       });
     });
     // lighttpd tries a socket again after a second.
-    await until(async () => (await send(user, 'PUT', `/api/tasks/${made.json.id}`, { body: { title: 'z' } })).json?.title === 'z');
-    await until(async () => (await send(user, 'GET', '/api/nothing')).status === 404);
+    await until('the handler is back', async () => (await send(user, 'PUT', `/api/tasks/${made.json.id}`, { body: { title: 'z' } })).json?.title === 'z');
+    await until('so is the other', async () => (await send(user, 'GET', '/api/nothing')).status === 404);
   });
 
   test('several cookies, long headers, and the address of the client', async () => {

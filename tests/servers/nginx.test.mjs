@@ -1,8 +1,9 @@
 // nginx as the distribution configures it, with sites of its own, and todo-fcgi included in one of them.
 import { after, before, test } from 'node:test';
 import { symlink, writeFile } from 'node:fs/promises';
-import { assertApi, assertUntouched, freePort, makeGround, ownFolder, renderSnippets, start, userLines } from './support.mjs';
+import { assertApi, assertUntouched, makeGround, ownFolder, renderSnippets, start, userLines } from './support.mjs';
 import { edgeCases } from './edges.mjs';
+import { freePort } from '../common.mjs';
 
 let ground, snippets, port, alone;
 

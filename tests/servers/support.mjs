@@ -24,18 +24,6 @@ export async function runFolder(state) {
   return `${runtime}/todo-fcgi-${createHash('sha256').update(await realpath(state)).digest('hex').slice(0, 12)}`;
 }
 
-export async function freePort() {
-  // Below the ports of outgoing connections, so that none of those takes it in between.
-  for (;;) {
-    const port = 12000 + Math.floor(Math.random() * 8000);
-    const server = net.createServer();
-    const isFree = await new Promise((resolve) => {
-      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (isFree) return port;
-  }
-}
-
 // A folder for one test file: the other site, and links to the sockets of an instance, so that a handler
 // can be "down" for us and for nobody else.
 export async function makeGround(state = process.env.TODO_STATE_DIR) {

@@ -11,7 +11,8 @@ import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { cookieOf, randomEmail, raw, request } from '../http/harness.mjs';
 import { startOurs } from '../interop/instance.mjs';
-import { apacheBase, asWebUser, freePort, makeGround, ownFolder, renderSnippets, start, userLines } from './support.mjs';
+import { apacheBase, asWebUser, makeGround, ownFolder, renderSnippets, start, userLines } from './support.mjs';
+import { freePort } from '../common.mjs';
 
 const host = 'todo.example.test';
 // Clients come from 127.0.0.1.

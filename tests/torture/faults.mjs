@@ -11,7 +11,8 @@ import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Stream } from './ledger.mjs';
-import { children, isAlive, kill, root, until } from './place.mjs';
+import { children, isAlive, kill, root } from './place.mjs';
+import { until } from '../common.mjs';
 
 const pick = (list) => list[Math.floor(Math.random() * list.length)];
 

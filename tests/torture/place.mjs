@@ -4,25 +4,17 @@ import { execFile, execFileSync, fork, spawn } from 'node:child_process';
 import crypto from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { freePort, noSettings, until } from '../common.mjs';
 
 export const here = path.dirname(fileURLToPath(import.meta.url));
 export const root = path.resolve(here, '../..');
 const embedded = path.join(root, 'env/embedded');
 const run = promisify(execFile);
-
-export async function until(what, condition, seconds = 60) {
-  for (let tries = 0; tries < seconds * 50; tries += 1) {
-    if (await condition()) return;
-    await sleep(20);
-  }
-  throw new Error(`not within ${seconds} s: ${what}`);
-}
 
 export function isAlive(pid) {
   try { return !/^\d+ \(.*\) [ZX]/s.test(fs.readFileSync(`/proc/${pid}/stat`, 'latin1')); } catch { return false; }
@@ -35,14 +27,6 @@ export const children = (pid) => {
 // Of a process that may have ended by now.
 export function kill(pid, signal) {
   try { process.kill(pid, signal); } catch (error) { if (error.code !== 'ESRCH') throw error; }
-}
-
-async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  return port;
 }
 
 // A private PostgreSQL, whose superuser is "postgres"; the service logs in as "todo", which is not one.
@@ -154,10 +138,9 @@ export class Place {
 
     this.port = await freePort();
     this.secret = crypto.randomBytes(32).toString('base64url');
-    const names = fs.readFileSync(path.join(root, 'env/example.env'), 'utf8').matchAll(/^#?([A-Z][A-Z0-9_]*)=/gm);
     this.environment = {
       PATH: process.env.PATH, BUILD: this.build, ...(process.env.ASAN_OPTIONS ? { ASAN_OPTIONS: process.env.ASAN_OPTIONS } : {}),
-      ...Object.fromEntries([...names].map(([, name]) => [name, ''])),
+      ...noSettings,
       STATE_DIR: `${this.folder}/state`, PORT: String(this.port), WORKERS: String(workers), BETTER_AUTH_SECRET: this.secret,
       DATABASE_URL: `postgresql://todo@/todo?host=${sockets}`, ...settings,
     };

@@ -11,6 +11,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { randomId, sql } from '../http/harness.mjs';
 import { migrate, startOurs, verify as command } from './harness.mjs';
+import { until } from '../common.mjs';
 
 const run = promisify(execFile);
 const root = process.env.TODO_ROOT;
@@ -25,15 +26,6 @@ export function faketime() {
   const library = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketime.so.1`).find(existsSync);
   assert.ok(library, 'libfaketime is installed');
   return library;
-}
-
-export async function until(probe, what, limit = 15e3) {
-  for (const end = Date.now() + limit; ;) {
-    const value = await probe();
-    if (value) return value;
-    assert.ok(Date.now() < end, `${what}: not within ${limit / 1000} s`);
-    await new Promise((resolve) => { setTimeout(resolve, 20); });
-  }
 }
 
 // --- Programs with one line changed ---------------------------------------------------------------
@@ -212,7 +204,7 @@ export class Deployment {
     });
     const ended = new Promise((resolve) => { child.once('exit', resolve); child.once('error', resolve); });
     try {
-      await until(() => accepts(mine), `${name} listens`);
+      await until(`${name} listens`, () => accepts(mine));
       renameSync(socket, `${mine}.aside`);
       renameSync(mine, socket);
       await this.reload();
@@ -235,11 +227,11 @@ export class Deployment {
     process.kill(supervisor, 'SIGSTOP');
     try {
       process.kill(handler, 'SIGTERM');
-      await until(async () => !await accepts(this.socket(name)), `${name} stops`);
+      await until(`${name} stops`, async () => !await accepts(this.socket(name)));
       return await act();
     } finally {
       process.kill(supervisor, 'SIGCONT');
-      await until(() => accepts(this.socket(name)), `${name} runs again`);
+      await until(`${name} runs again`, () => accepts(this.socket(name)));
     }
   }
 
@@ -265,7 +257,7 @@ export class Deployment {
     const workers = () => readFileSync(`/proc/${master}/task/${master}/children`, 'utf8').trim().split(' ');
     const old = new Set(workers());
     process.kill(master, 'SIGHUP');
-    await until(() => workers().every((one) => !old.has(one)), 'new workers of nginx');
+    await until('new workers of nginx', () => workers().every((one) => !old.has(one)));
   }
 
   // SQL before and after.

@@ -2,8 +2,9 @@
 // does not write in the first place.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Deployment, until } from './deployment.mjs';
+import { Deployment } from './deployment.mjs';
 import { command } from './harness.mjs';
+import { until } from '../common.mjs';
 
 let d;
 before(async () => { d = await Deployment.start(); });
@@ -16,7 +17,7 @@ const count = (table) => Number(d.sql(`SELECT count(*) FROM ${table}`));
 // Every row that any session has written, also if it was removed or rolled back.
 async function written() {
   d.dropLinks(); // a session reports what it did at its end
-  await until(() => d.sql('SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = \'client backend\'') === '0', 'the end of all sessions');
+  await until('the end of all sessions', () => d.sql('SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = \'client backend\'') === '0');
   return d.sql('SELECT sum(n_tup_ins), sum(n_tup_upd), sum(n_tup_del) FROM pg_stat_user_tables');
 }
 
@@ -42,7 +43,7 @@ test('with --read-only nothing is written, and what cannot be known then is not 
 for (const signals of [['SIGINT'], ['SIGTERM'], ['SIGINT', 'SIGINT']]) {
   test(`interrupted by ${signals.join(' and ')}, no user and no task stays`, async () => {
     const running = command(d.words({ only: 'journeys', journeys: 12 }));
-    await until(() => count('"user"') > 2 && count('task') > 2, 'users and tasks', 60e3);
+    await until('users and tasks', () => count('"user"') > 2 && count('task') > 2, 60);
     for (const signal of signals) running.child.kill(signal);
     const { status, stderr, result } = await running.ended;
     assert.deepEqual(rows(), []);
