@@ -29,7 +29,7 @@ FLAGS.release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-cla
                  -fcf-protection
 FLAGS.asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
                  -fno-omit-frame-pointer
-FLAGS.fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+FLAGS.fuzz := -O2 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
               -fno-omit-frame-pointer -Wno-sign-conversion -DLIBFUZZER
 ifeq ($(FLAGS.$(CONFIG)),)
   $(error CONFIG must be "release" or "asan", not "$(CONFIG)")
