@@ -98,11 +98,17 @@ struct Statement {
 
 // Local to the transaction, which ends with the Sync behind the statement, so that nothing of it
 // stays in the session: behind a pooler the next client would have it.
-const Statement& scope_statement(bool with_role) {
+const Statement& scope_statement(bool with_role, bool with_name) {
   static const Statement subject("SELECT set_config('todo.sub', $1, true)");
-  static const Statement both(
+  static const Statement role(
       "SELECT set_config('todo.sub', $1, true), set_config('role', $2, true)");
-  return with_role ? both : subject;
+  static const Statement name(
+      "SELECT set_config('todo.sub', $1, true), set_config('application_name', $2, true)");
+  static const Statement both(
+      "SELECT set_config('todo.sub', $1, true), set_config('role', $2, true), "
+      "set_config('application_name', $3, true)");
+  if (with_role) return with_name ? both : role;
+  return with_name ? name : subject;
 }
 
 // For writes that share a transaction: one that has to wait for somebody else's lock, or takes long
@@ -119,9 +125,15 @@ struct Call {
   // A subject is of one user, whose rows are all that the statement may touch; so what several
   // such statements lock and see is the same, be they in one transaction or in several.
   bool may_share() const { return statement->writes && !subject.empty() && !alone; }
+  // What sets the scope of the statement; nullptr if it needs none.
+  const Statement* scope(const std::string& role) const {
+    if (role.empty() && subject.empty() && name.empty()) return nullptr;
+    return &scope_statement(!role.empty(), !name.empty());
+  }
 
   const Statement* statement = nullptr;
   std::string_view subject;
+  std::string name;    // for application_name; may be empty
   bool alone = false;  // it has been in a transaction that failed
   std::initializer_list<Param> params;
   fiber::Fiber* caller = nullptr;
@@ -364,11 +376,12 @@ bool Link::send_entry(Slot& slot, Call& call, const std::string& role) {
   Entry entry;
   entry.call = &call;
   bool sent = true;
-  if (!role.empty() || !call.subject.empty()) {
+  if (const Statement* scope = call.scope(role)) {
     texts.clear();
     texts.add(call.subject);
     if (!role.empty()) texts.add(role);
-    sent = send_statement(scope_statement(!role.empty()), texts.values());
+    if (!call.name.empty()) texts.add(call.name);
+    sent = send_statement(*scope, texts.values());
     ++entry.settings;
   }
   texts.clear();
@@ -384,8 +397,7 @@ void Link::send_slot(const std::vector<Call*>& calls, const std::string& wanted_
   bool sent = true;
   if (is_direct_) {
     for (const Call* call : calls) {
-      if (!role.empty() || !call->subject.empty())
-        sent = sent && prepare_if_used_again(scope_statement(!role.empty()));
+      if (const Statement* scope = call->scope(role)) sent = sent && prepare_if_used_again(*scope);
       sent = sent && prepare_if_used_again(*call->statement);
     }
     if (calls.size() > 1) sent = sent && prepare_if_used_again(impatience_statement());
@@ -570,6 +582,7 @@ class Connection::Pool {
         application_("todo " + program),
         role_(options.roles ? "todo_" + program : ""),
         max_links_(options.max_links),
+        labels_(options.labels),
         reaper_([this] { close_idle_links(); }) {
     forget_ambient_settings();
     loop::before_wait(this, [this] { dispatch(); });
@@ -598,6 +611,7 @@ class Connection::Pool {
   std::string application_;
   std::string role_;
   std::size_t max_links_;
+  bool labels_;
   std::unordered_map<std::string_view, std::unique_ptr<Statement>> statements_;  // by their text
   std::vector<std::unique_ptr<Link>> links_;
   std::deque<Call*> waiting_;
@@ -622,6 +636,8 @@ Result Connection::Pool::run(std::string_view subject, std::string_view sql,
   Call call;
   call.statement = &statement_for(sql);
   call.subject = subject;
+  if (labels_ && !fiber::label().empty())
+    call.name.append(application_).append(" ").append(fiber::label());
   call.params = params;
   call.caller = fiber::current();
   loop::Timer deadline([&] {

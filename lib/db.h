@@ -73,6 +73,9 @@ struct Options {
   // and are sent without waiting for each other's answers; writes have others, because the commits
   // of one connection wait for each other. Further ones are closed when they idle.
   std::size_t max_links = 8;
+  // pg_stat_activity and the server's log show "todo PROGRAM LABEL" while a statement of a labelled
+  // fiber runs (63 bytes of it).
+  bool labels = false;
 };
 
 class Connection {

@@ -289,6 +289,7 @@ Settings load(const Lookup& lookup) {
 
   settings.database_roles = reader.flag("DATABASE_ROLES", true);
   settings.database_connections = reader.number("DATABASE_CONNECTIONS", 8, 1, 64);
+  settings.database_request_ids = reader.flag("DATABASE_REQUEST_IDS", false);
   settings.idle_exit = std::chrono::seconds(reader.number("IDLE_EXIT_SECONDS", 0, 0, kYear));
   settings.max_requests = reader.number("MAX_REQUESTS", 0, 0, 1'000'000'000);
   settings.max_body_bytes =

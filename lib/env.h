@@ -84,6 +84,7 @@ struct Settings {
   std::size_t max_body_bytes = 0;
   bool database_roles = true;            // work as the program's own role (sql/grants.sql)
   std::size_t database_connections = 8;  // of one process, at most
+  bool database_request_ids = false;     // in application_name, for each statement
   std::chrono::seconds idle_exit{0};     // a process ends after so long without a request; 0: never
   unsigned long max_requests = 0;        // ... or after so many; 0: never
   bool error_detail = true;  // errors of the task API carry "detail" as well as "message"

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "lib/loop.h"
+#include "lib/memory.h"
 #include "lib/metrics.h"
 
 extern char** environ;
@@ -25,6 +26,10 @@ namespace fcgi {
 namespace {
 
 using loop::Clock;
+
+// For how long nobody must have asked for anything before memory is given back: rare enough to cost
+// nothing, soon enough to be a state at rest.
+constexpr std::chrono::seconds kRestAfter{10};
 
 // --- Plain CGI -----------------------------------------------------------------------------------
 
@@ -187,7 +192,10 @@ class Server {
   int run();
 
   void enqueue(Connection* connection) { waiting_.push_back({connection, Clock::now()}); }
-  void finished_request() { --running_; }
+  void finished_request() {
+    --running_;
+    idle_since_ = Clock::now();
+  }
   // Frees it when no code of it is running any more.
   void release(Connection* connection);
   bool is_stopping() const { return stopping_; }
@@ -200,6 +208,7 @@ class Server {
   void watch_over_turns();
   void look_for_reasons_to_stop();
   void stop();
+  void rest();
 
   const Options& options_;
   const Handler& handler_;
@@ -221,6 +230,7 @@ class Server {
   std::optional<Clock::time_point> alarm_set_at_;
   loop::Timer wake_up_{[] {}};  // only to look again in time
   loop::Timer patience_{[] {}};
+  loop::Timer rest_{[this] { rest(); }};
 };
 
 Connection::Connection(Server& server, int descriptor, std::size_t max_body_bytes)
@@ -371,6 +381,7 @@ void Server::accept() {
 
 void Server::start_requests() {
   const Clock::time_point now = Clock::now();
+  const unsigned long before = requests_;
   while (!waiting_.empty()) {
     const auto [connection, since] = waiting_.front();
     const bool is_late = now - since >= kPatience;
@@ -382,7 +393,15 @@ void Server::start_requests() {
         [this, connection = connection, is_late] { connection->answer(handler_, is_late); });
   }
   if (!waiting_.empty()) patience_.set(waiting_.front().since + kPatience);
-  if (running_ != 0 || !waiting_.empty()) idle_since_ = Clock::now();
+  if (requests_ != before && !rest_.is_set()) rest_.set(now + kRestAfter);
+}
+
+// Not set again until there is something to do: a process at rest is not woken.
+void Server::rest() {
+  if (running_ == 0 && Clock::now() - idle_since_ >= kRestAfter)
+    memory::give_back();
+  else
+    rest_.set(Clock::now() + kRestAfter);
 }
 
 void Server::watch_over_turns() {
@@ -430,6 +449,7 @@ int Server::run() {
   // Workers share the socket: one that was beaten to a connection must not wait in accept().
   fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
 
+  rest_.set(Clock::now() + kRestAfter);
   while (true) {
     look_for_reasons_to_stop();
     if (stopping_ && connections_.empty()) break;

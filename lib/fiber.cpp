@@ -116,6 +116,7 @@ class Fiber {
     running = nullptr;
   }
   bool has_ended() const { return has_ended_; }
+  std::string_view& label() { return label_; }
 
   void leave() {
 #if defined(__SANITIZE_ADDRESS__)
@@ -148,11 +149,17 @@ class Fiber {
   ucontext_t beginning_{};
   jmp_buf place_{};
   ExceptionState exceptions_;
+  std::string_view label_;
   bool has_begun_ = false;
   bool has_ended_ = false;
 };
 
 namespace {
+
+std::string_view& current_label() {
+  static std::string_view of_process;
+  return running != nullptr ? running->label() : of_process;
+}
 
 std::vector<std::unique_ptr<Fiber>> kept;
 
@@ -179,6 +186,10 @@ void start(std::function<void()> body) {
 }
 
 Fiber* current() { return running; }
+
+Label::Label(std::string_view text) { current_label() = text; }
+Label::~Label() { current_label() = {}; }
+std::string_view label() { return current_label(); }
 
 void suspend() { running->leave(); }
 

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <string_view>
 
 namespace fiber {
 
@@ -24,6 +25,17 @@ void suspend();
 // Goes on with a suspended fiber and returns when it ends or suspends again. Only from the main
 // stack. A fiber that has ended does not exist any more.
 void resume(Fiber* fiber);
+
+// What the running fiber works on (outside of one: the process), for modules that tell others of
+// it. Holds as long as the object lives, and so must the text.
+class Label {
+ public:
+  explicit Label(std::string_view text);
+  Label(const Label&) = delete;
+  Label& operator=(const Label&) = delete;
+  ~Label();
+};
+std::string_view label();
 
 // Bytes of each stack. Only pages that were touched take memory; below it lies a page that traps.
 inline constexpr std::size_t kStackBytes = std::size_t{512} * 1024;

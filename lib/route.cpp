@@ -11,6 +11,7 @@
 #include "lib/crypto.h"
 #include "lib/db.h"
 #include "lib/encoding.h"
+#include "lib/fiber.h"
 #include "lib/limit.h"
 #include "lib/logging.h"
 #include "lib/loop.h"
@@ -207,6 +208,7 @@ class Dispatcher {
   std::string answered(const fcgi::Request& raw) {
     const auto begin = std::chrono::steady_clock::now();
     Request request(raw, settings_);
+    const fiber::Label label(request.id());
     std::string cause;
     std::string text;
     Response response;
@@ -455,8 +457,9 @@ int serve_routes(const char* program, std::span<const Route> routes, int argc, c
   crypto::begin();
   metrics::open(settings.metrics_folder, program);
   sandbox::enter(settings, program);
-  db::Connection database(settings.database_url, program,
-                          {settings.database_roles, settings.database_connections});
+  db::Connection database(
+      settings.database_url, program,
+      {settings.database_roles, settings.database_connections, settings.database_request_ids});
   Dispatcher dispatcher(program, routes, others, settings, database);
   logging::set_buffered();
   loop::before_wait(&dispatcher, logging::flush);

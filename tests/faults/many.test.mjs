@@ -6,38 +6,50 @@ import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import { now, randomId, sign, sql } from '../http/harness.mjs';
-import { whole, worker } from './peer.mjs';
+import { until } from '../common.mjs';
+import { records, whole, worker } from './peer.mjs';
 
 // Sends `count` requests over one kept connection, some at a time; resolves when all are answered with 200.
 function send(socket, request, count) {
   return new Promise((resolve, reject) => {
     const link = net.connect(socket);
-    let bytes = Buffer.alloc(0);
     let [sent, done, good] = [0, 0, 0];
     const next = () => { if (sent < count) { sent += 1; link.write(request); } };
-    link.on('data', (data) => {
-      bytes = Buffer.concat([bytes, data]);
-      while (bytes.length >= 8) {
-        const length = bytes.readUInt16BE(4);
-        const total = 8 + length + bytes[6];
-        if (bytes.length < total) break;
-        if (bytes[1] === 6 && bytes.toString('latin1', 8, 19) === 'Status: 200') good += 1;
-        if (bytes[1] === 3) { done += 1; next(); }
-        bytes = bytes.subarray(total);
-      }
+    link.on('data', records((type, content) => {
+      if (type === 6 && content.toString('latin1', 0, 11) === 'Status: 200') good += 1;
+      if (type !== 3) return;
+      done += 1;
+      next();
       if (done === count) { link.destroy(); resolve(good); }
-    });
+    }));
     link.on('error', reject);
     next();
   });
 }
+
+const resident = (pid) => Number(/^VmRSS:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
+
+test('a worker that nobody asks for anything holds at most 8 MiB, again and again', { skip: process.env.TODO_BUILD.endsWith('asan') && 'sanitizers hold more' }, async () => {
+  const it = await worker('task_list');
+  const token = sign({ sub: `u-${randomId()}`, exp: now() + 3600 });
+  for (let i = 0; i < 2; ++i) {
+    assert.equal((await it.ask('GET', '/api/tasks', { token })).status, 200);
+    const before = resident(it.pid);
+    await until('memory was given back', () => resident(it.pid) <= 8192);
+    console.log(`# ${before} -> ${resident(it.pid)} kB`);
+  }
+  assert.equal((await it.ask('GET', '/api/tasks', { token: 'a.b.c' })).status, 401); // it does not wait for anything
+  await until('memory was given back', () => resident(it.pid) <= 8192);
+  it.kill();
+  assert.equal(await it.ended, 0);
+});
 
 test('row 96: after as many requests as come in a day, a worker holds what it held after the first', { skip: process.env.TODO_BUILD.endsWith('asan') && 'sanitizers keep what was freed' }, async () => {
   const requests = Number(process.env.REQUESTS ?? 20000); // the row is 100,000
   const it = await worker('task_list', { DATABASE_CONNECTIONS: '1' });
   const request = whole('GET', '/api/tasks', { token: sign({ sub: `u-${randomId()}`, exp: now() + 3600 }), keep: 1 });
   const state = () => ({
-    memory: Number(/^VmRSS:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${it.pid}/status`, 'utf8'))[1]),
+    memory: resident(it.pid),
     descriptors: fs.readdirSync(`/proc/${it.pid}/fd`).length,
   });
   const load = async (count) => {

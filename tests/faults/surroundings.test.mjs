@@ -10,6 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { now, randomId, sign, sql } from '../http/harness.mjs';
+import { until } from '../common.mjs';
 import { whole, worker } from './peer.mjs';
 
 const user = `surroundings-${randomId()}`;
@@ -133,6 +134,26 @@ test('row 82: of two transactions that wait for each other, ours is answered, an
   assert.ok([200, 503].includes(status), String(status));
   await exited;
   assert.equal((await program.ask('PUT', `/api/tasks/${id}`, { token, body: '{"title":"unlocked"}' })).status, 200);
+  await end(program);
+});
+
+test('with DATABASE_REQUEST_IDS the database shows whose request a statement is, and forgets it', async () => {
+  const id = sql(`INSERT INTO task (user_id, title) VALUES ('${user}', 'held') RETURNING id`);
+  const program = await worker('task_update', { DATABASE_REQUEST_IDS: 'on' });
+  const other = spawn('psql', ['--no-psqlrc', '--quiet', process.env.DATABASE_URL], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const exited = once(other, 'exit');
+  other.stdin.write(`BEGIN; SELECT id FROM task WHERE id = ${id} FOR UPDATE;\n`);
+  await once(other.stdout, 'data');
+  const ids = [randomId(), randomId()];
+  const answers = ids.map((REQUEST_ID) => program.ask('PUT', `/api/tasks/${id}`, { token, body: '{"title":"free"}', more: { REQUEST_ID } }));
+  const shown = () => sql("SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'todo task_update %' ORDER BY 1").split('\n');
+  const expected = ids.map((each) => `todo task_update ${each}`).sort().join();
+  await until(`${expected} in pg_stat_activity`, () => shown().join() === expected);
+  other.stdin.end('COMMIT;\n');
+  await exited;
+  for (const answer of answers) assert.equal((await answer).status, 200);
+  assert.deepEqual(shown(), ['']);
+  assert.equal((await program.ask('PUT', `/api/tasks/${id}`, { token, body: '{"title":"again"}', more: { REQUEST_ID: 'x' } })).status, 200);
   await end(program);
 });
 
