@@ -79,8 +79,9 @@ std::string_view reason(int status) {
   }
 }
 
-// tasks-api, sections 2.4 and 2.5.
-std::string api_error_body(const Error& error, bool with_detail) {
+// tasks-api, sections 2.4 and 2.5. Of a failure of ours, `details` name the request, for the
+// operator to be asked about.
+std::string api_error_body(const Request& request, const Error& error) {
   json::Writer out;
   out.begin_object().member("error", error.code).member("message", error.message);
   if (!error.faults.empty()) {
@@ -97,7 +98,9 @@ std::string api_error_body(const Error& error, bool with_detail) {
           .end_object();
     out.end_array().end_object();
   }
-  if (with_detail) out.member("detail", error.message);
+  if (error.status >= 500)
+    out.key("details").begin_object().member("request_id", request.id()).end_object();
+  if (request.settings().error_detail) out.member("detail", error.message);
   return out.end_object().take();
 }
 
@@ -116,7 +119,7 @@ Response error_response(const Request& request, const Error& error) {
   else if (request.family() == Family::auth)
     response = Response::json(error.status, auth_error_body(error));
   else
-    response = Response::json(error.status, api_error_body(error, request.settings().error_detail));
+    response = Response::json(error.status, api_error_body(request, error));
   for (const auto& header : error.headers) response.headers.push_back(header);
   return response;
 }

@@ -181,6 +181,7 @@ ROUTES
   DATABASE_URL=$url call task_list GET /api/tasks
   [ "$status" = 500 ]
   [ "$(field .error)" = internal_error ]
+  [[ $log == *"\"rid\":\"$(field .details.request_id)\""* ]]
   [[ $log == *42P01* ]]
   DATABASE_URL=$url call health GET /ready
   [ "$status" = 503 ]

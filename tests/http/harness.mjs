@@ -115,6 +115,7 @@ export function assertError(answer, status, code, why) {
   assert.ok(typeof message === 'string' && message.length > 0, why);
   assert.equal(detail, message, why);
   assert.deepEqual(others, {}, why);
+  if (status >= 500) return assert.deepEqual(details, { request_id: answer.headers['x-request-id'] }, why);
   if (status !== 422) return assert.ok(!('details' in answer.json), why);
   assert.ok(details.errors.length > 0, why);
   assert.deepEqual([details.field, details.constraint], [details.errors[0].field, details.errors[0].constraint], why);
