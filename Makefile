@@ -51,7 +51,7 @@ ROUTES   := $(OUT)/routes.tsv
 # Installed before the first rule is tried, so that a fresh machine has its compiler.
 PACKAGES_OF_GOAL := build $(if $(filter run start test verify lighthouse torture torture-calls,$(MAKECMDGOALS)),run) \
                     $(if $(filter test lighthouse torture torture-calls,$(MAKECMDGOALS)),test) $(if $(filter lint,$(MAKECMDGOALS)),lint test) \
-                    $(if $(filter bench%,$(MAKECMDGOALS)),run bench) \
+                    $(if $(filter bench%,$(MAKECMDGOALS)),run bench) $(if $(filter sbom,$(MAKECMDGOALS)),run) \
                     $(if $(filter scale,$(MAKECMDGOALS)),run test scale) \
                     $(filter fuzz,$(MAKECMDGOALS)) \
                     $(if $(filter deb test-package,$(MAKECMDGOALS)),deb) $(if $(filter test-package,$(MAKECMDGOALS)),run test)
@@ -278,6 +278,11 @@ deb: pages $(OUT)/verify/todo-verify.mjs
 .PHONY: test-package
 test-package: deb
 	@TODO_ROOT=$(CURDIR) bats tests/package
+
+# What a build is made of and needs, as CycloneDX.
+.PHONY: sbom
+sbom: all
+	@env/sbom $(OUT) $(VERSION) >$(OUT)/sbom.json && echo $(OUT)/sbom.json
 
 # --- Figures --------------------------------------------------------------------------------------
 

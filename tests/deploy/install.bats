@@ -201,3 +201,18 @@ mode() { stat -c %a "$TREE$1"; }
   completed=$(of_usage <"$TODO_ROOT/env/completion.bash")
   diff <(printf '%s\n' "$usage" "$verify" | grep -vxE -- '--(help|version)' | sort -u) <(grep -vxE -- '--(help|version)' <<<"$completed")
 }
+
+@test "the bill of materials names what programs load, contain and start, at the versions that are here" {
+  bill=$SCRATCH/sbom.json
+  "$TODO_ROOT/env/sbom" "$TODO_BUILD" 9.8.7 >"$bill"
+  version_of() { jq -r --arg name "$1" '.components[] | select(.name == $name) | .version' "$bill"; }
+  for package in libpq5 libssl3 libfcgi0ldbl libutf8proc2 libc6 nlohmann-json3-dev nginx-light spawn-fcgi; do
+    [ "$(version_of "$package")" = "$(dpkg-query -W -f '${Version}\n' "$package" | head -n 1)" ]
+  done
+  [ "$(version_of preact)" = "$(jq -r .dependencies.preact "$TODO_ROOT/nginx/pages/package.json")" ]
+  [ -z "$(version_of typescript)$(version_of libgtest-dev)" ]
+  [ "$(jq -r '.bomFormat + .specVersion + .metadata.component.version' "$bill")" = CycloneDX1.59.8.7 ]
+  [ "$(jq '.components | length' "$bill")" = "$(jq '[.components[]."bom-ref"] | unique | length' "$bill")" ]
+  run "$TODO_ROOT/env/sbom" "$TODO_BUILD"
+  [ "$status" = 2 ]
+}
