@@ -84,6 +84,7 @@ bool send(const env::Settings::Smtp& smtp, const std::string& to, const std::str
 
   std::vector<std::string> command = msmtp_command(smtp, to);
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (std::string& word : command) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   const char* path = std::getenv("PATH");
@@ -179,7 +180,7 @@ int main(int argc, char** argv) {
   stop.sa_handler = on_stop;
   sigaction(SIGTERM, &stop, nullptr);
   sigaction(SIGINT, &stop, nullptr);
-  signal(SIGPIPE, SIG_IGN);
+  static_cast<void>(signal(SIGPIPE, SIG_IGN));
   sandbox::enter(settings, "mailer", true);
   db::Connection database(settings.database_url, "mailer", {settings.database_roles, 1});
   do {

@@ -83,7 +83,7 @@ class Page {
  private:
   static std::string decimal(double value, const char* format) {
     std::array<char, 48> text{};
-    std::snprintf(text.data(), text.size(), format, value);
+    static_cast<void>(std::snprintf(text.data(), text.size(), format, value));
     return text.data();
   }
   const char* name_ = "";

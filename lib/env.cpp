@@ -14,13 +14,13 @@
 namespace env {
 namespace {
 
-constexpr std::size_t kYear = 366 * 86400;  // seconds
+constexpr std::size_t kYear = std::size_t{366} * 86400;  // seconds
 
 // Better Auth falls back to this text when no secret is set, so everybody knows it.
 constexpr std::string_view kWellKnownSecret = "better-auth-secret-12345678901234567890";
 
 constexpr std::size_t kDefaultMaxBody = 131072;
-constexpr std::size_t kLargestMaxBody = 64 * 1024 * 1024;
+constexpr std::size_t kLargestMaxBody = std::size_t{64} * 1024 * 1024;
 
 // Reads variables and collects what is wrong with them, so that an operator sees all at once.
 class Reader {

@@ -50,7 +50,7 @@ long read_input(char* buffer, std::size_t size) {
 // A body over the limit is read and thrown away all the same: a web server whose socket is our
 // standard input would otherwise lose our answer with it (RFC 3875, section 4.2, allows either).
 void drain(unsigned long long length) {
-  constexpr unsigned long long kMost = 64 * 1024 * 1024;
+  constexpr unsigned long long kMost = 64ULL * 1024 * 1024;
   if (isatty(STDIN_FILENO) == 1) return;
   char buffer[16384];
   for (unsigned long long rest = std::min(length, kMost); rest > 0;) {

@@ -216,7 +216,7 @@ std::string query_text(const http::Request& request, std::string_view name) {
 std::optional<std::string> callback_url(const http::Request& request) {
   const http::Query query = request.query();
   if (count(query, kUrlMembers.front().name) > 1) throw not_a_string(kUrlMembers.front());
-  const auto url = query.value(kUrlMembers.front().name);
+  auto url = query.value(kUrlMembers.front().name);
   if (url) require_safe(request, kUrlMembers.front(), *url);
   return url;
 }

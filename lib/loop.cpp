@@ -40,7 +40,7 @@ void control(int operation, int descriptor, std::uint32_t events, std::uint64_t 
   epoll_event event{};
   event.events = events;
   event.data.u64 = id;
-  if (epoll_ctl(state().epoll, operation, descriptor, &event) != 0 && operation != EPOLL_CTL_DEL)
+  if (epoll_ctl(state().epoll, operation, descriptor, &event) != 0)
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
 }
 
@@ -79,7 +79,7 @@ Watch::Watch(int descriptor, std::uint32_t events, Callback callback)
 }
 
 Watch::~Watch() {
-  control(EPOLL_CTL_DEL, descriptor_, 0, 0);
+  epoll_ctl(state().epoll, EPOLL_CTL_DEL, descriptor_, nullptr);
   state().watches.erase(id_);
 }
 

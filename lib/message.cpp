@@ -99,11 +99,12 @@ std::string date_text(timestamp::Time time) {
   const year_month_day date(day);
   const hh_mm_ss clock(floor<seconds>(time - day));
   std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%s, %02u %s %04d %02d:%02d:%02d +0000",
-                kDays[weekday(day).c_encoding()], static_cast<unsigned>(date.day()),
-                kMonths[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
-                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                static_cast<int>(clock.seconds().count()));
+  static_cast<void>(std::snprintf(
+      text.data(), text.size(), "%s, %02u %s %04d %02d:%02d:%02d +0000",
+      kDays[weekday(day).c_encoding()], static_cast<unsigned>(date.day()),
+      kMonths[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
+      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+      static_cast<int>(clock.seconds().count())));
   return text.data();
 }
 
