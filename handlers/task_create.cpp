@@ -17,9 +17,8 @@ constexpr char kCreate[] =
 //   - The key was used: its first answer, which is in `first` and in the texts of this request.
 //   - Another request with this key is at work: no row. The lock, which ends with the transaction,
 //     tells without waiting for it.
-//   - That request has got ready after this statement's snapshot was taken: its key is not seen,
-//   but
-//     cannot be inserted twice, and the whole statement is undone (23505).
+//   - That request has got ready after this statement's snapshot was taken: its key is not seen. It
+//     cannot be inserted twice either, so the whole statement is undone (23505).
 constexpr char kCreateOnce[] =
     "WITH first AS ("
     "  SELECT task_id, created_at, request = decode($5, 'hex') AS is_same"

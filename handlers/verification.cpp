@@ -2,12 +2,12 @@
 // also completes a change of address.
 // Contract: better-auth-wire, section 5. Must not know: how a request arrives, how mail is sent.
 #include <chrono>
-#include <thread>
 
 #include "lib/audit.h"
 #include "lib/db.h"
 #include "lib/form.h"
 #include "lib/http.h"
+#include "lib/loop.h"
 #include "lib/mail.h"
 #include "lib/route.h"
 #include "lib/session.h"
@@ -45,7 +45,7 @@ void queue_verification(const http::Request& request, const user::User& user,
 }
 
 http::Response send(const http::Request& request, db::Connection& database) {
-  const auto begin = std::chrono::steady_clock::now();
+  const auto begin = loop::Clock::now();
   form::Body body(request);
   const std::string email = utf8::ascii_lower(body.email("email"));
   const std::string callback_url = body.optional_text("callbackURL").value_or("");
@@ -67,7 +67,7 @@ http::Response send(const http::Request& request, db::Connection& database) {
   }
   const auto user = find_user(email, database);
   if (user && !user->email_verified) queue_verification(request, *user, callback_url, database);
-  std::this_thread::sleep_until(begin + kLeastTime);
+  loop::sleep_until(begin + kLeastTime);
   return response;
 }
 

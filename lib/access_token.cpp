@@ -27,13 +27,17 @@ std::string claims(const http::Request& request, const user::User& user, bool wi
 
 std::string issue(const http::Request& request, const user::User& user, db::Connection& database) {
   const env::Settings& settings = request.settings();
-  metrics::count_token(settings.token_key == env::Settings::TokenKey::shared_secret);
-  if (settings.token_key == env::Settings::TokenKey::table) {
+  const bool by_secret = settings.token_key == env::Settings::TokenKey::shared_secret;
+  std::string token;
+  if (by_secret) {
+    token = jwt::sign_hs256(R"({"alg":"HS256","typ":"JWT"})", claims(request, user, false),
+                            settings.secret.view());
+  } else {
     const signing_key::SigningKey& key = signing_key::current(settings, database);
-    return jwt::sign_eddsa(key.id, claims(request, user, true), key.key);
+    token = jwt::sign_eddsa(key.id, claims(request, user, true), key.key);
   }
-  return jwt::sign_hs256(R"({"alg":"HS256","typ":"JWT"})", claims(request, user, false),
-                         settings.secret.view());
+  metrics::count_token(by_secret);
+  return token;
 }
 
 }  // namespace access_token

@@ -220,6 +220,7 @@ class Link {
     const Statement* prepares = nullptr;  // a slot of its own for preparing it
   };
 
+  bool is_awaited() const;
   bool has_write() const { return !slots_.empty() && slots_.back().writes; }
   std::string ask(const char* sql, const std::string& parameter);
   bool prepare_if_used_again(const Statement& statement);
@@ -293,8 +294,16 @@ std::string Link::connect(const std::string& url, const std::string& application
     is_direct_ = answer == "t";
     has_role_ =
         is_direct_ && !role.empty() && ask("SELECT set_config('role', $1, false)", role) == role;
-    // It may have broken meanwhile.
-    return PQstatus(connection_.get()) == CONNECTION_OK ? "" : "the link broke";
+    // A statement whose link we have given up is to end, also while it waits for a lock (PostgreSQL
+    // 14 and later; where it is refused, it ends when it ends).
+    if (is_direct_) ask("SELECT set_config('client_connection_check_interval', $1, false)", "1s");
+    // What libpq has to say reaches us as results; by itself it would write to standard error.
+    PQsetNoticeProcessor(
+        connection_.get(), [](void*, const char*) {}, nullptr);
+    // It may have broken meanwhile, or still be at one of the questions.
+    return PQtransactionStatus(connection_.get()) == PQTRANS_IDLE
+               ? ""
+               : "the database did not answer in time";
   }
   // libpq's message names hosts, roles and databases, never the password.
   std::string why = connection_ ? PQerrorMessage(connection_.get()) : "out of memory";
@@ -305,7 +314,7 @@ std::string Link::connect(const std::string& url, const std::string& application
 
 void Link::begin() {
   PQsetnonblocking(connection_.get(), 1);
-  PQenterPipelineMode(connection_.get());
+  if (PQenterPipelineMode(connection_.get()) != 1) throw std::runtime_error("no pipeline mode");
   watch_.emplace(PQsocket(connection_.get()), EPOLLIN,
                  [this](std::uint32_t events) { on_events(events); });
   since_ = Clock::now();
@@ -313,8 +322,8 @@ void Link::begin() {
 
 bool Link::is_alive() {
   pollfd socket{PQsocket(connection_.get()), POLLIN, 0};
-  if (PQstatus(connection_.get()) == CONNECTION_OK && poll(&socket, 1, 0) == 0) return true;
-  on_events(EPOLLIN);  // a notice, or the end
+  while (!is_lost_ && (PQstatus(connection_.get()) != CONNECTION_OK || poll(&socket, 1, 0) != 0))
+    on_events(EPOLLIN);  // a notice, a reason, the end
   return !is_lost_;
 }
 
@@ -406,11 +415,19 @@ void Link::send_slot(const std::vector<Call*>& calls, const std::string& wanted_
   slot.entries.reserve(calls.size());
   is_batch_ = calls.size() > 1 || calls.front()->may_share();
   if (calls.size() > 1) sent = sent && send_statement(impatience_statement(), {});
-  for (Call* call : calls) sent = sent && send_entry(slot, *call, role);
+  std::vector<Call*> unsent;
+  for (Call* call : calls) {
+    if (sent)
+      sent = send_entry(slot, *call, role);
+    else
+      unsent.push_back(call);
+  }
   if (calls.size() > 1 && sent) ++slot.entries.front().settings;
   sent = end_slot(std::move(slot)) && sent;
   if (slots_.size() > 1 && !stuck_.is_set()) stuck_.set(since_ + kStuck);
   if (!sent) lose("sending failed");
+  for (Call* call : unsent)
+    deliver_(*call, Error(Error::Kind::unavailable, "", "", "sending failed"));
 }
 
 void Link::flush(const std::string& role) {
@@ -427,16 +444,24 @@ void Link::write_out() {
 }
 
 void Link::forget(const Call& call) {
+  std::erase(staged_, &call);
+  bool is_awaited = false;  // what the server is at, or is to do before it comes to this call
   for (Slot& slot : slots_) {
     bool was_here = false;
-    bool is_awaited = false;
     for (Entry& entry : slot.entries) {
       was_here = was_here || entry.call == &call;
       if (entry.call == &call) entry.call = nullptr;
       is_awaited = is_awaited || entry.call != nullptr;
     }
-    if (was_here && !is_awaited && &slot == &slots_.front()) is_abandoned_ = true;
+    if (was_here && !is_awaited) is_abandoned_ = true;
   }
+}
+
+bool Link::is_awaited() const {
+  for (const Slot& slot : slots_)
+    for (const Entry& entry : slot.entries)
+      if (entry.call != nullptr) return true;
+  return false;
 }
 
 void Link::on_events(std::uint32_t) {
@@ -469,8 +494,9 @@ Error Link::error_of(const pg_result* result, const Slot& slot) const {
   if (sqlstate.empty())
     return {slot.writes ? Error::Kind::in_doubt : Error::Kind::unavailable, "", "",
             "the link broke in mid-statement"};
-  // The second: its preparation was given up, see prepare_if_used_again().
-  if (is_passing(sqlstate) || sqlstate == "26000")
+  // The second: its preparation was given up (see prepare_if_used_again()), or the link to which it
+  // was moved was outdated, too.
+  if (is_passing(sqlstate) || tells_of_outdated_statement(sqlstate))
     return {slot.is_complete() && slot.writes ? Error::Kind::in_doubt : Error::Kind::unavailable,
             sqlstate, "", "the database gave up: " + sqlstate};
   const bool is_scope = !slot.is_complete() && slot.entries[slot.at].settings > 0;
@@ -503,7 +529,10 @@ void Link::finish_head() {
   Slot slot = std::move(slots_.front());
   slots_.pop_front();
   since_ = Clock::now();
-  if (slots_.empty()) is_stuck_ = is_batch_ = false;
+  if (slots_.empty()) {
+    if (is_stuck_) stuck_.cancel();
+    is_stuck_ = is_batch_ = false;
+  }
   if (slot.error && (means_another_server(slot.error->sqlstate) ||
                      tells_of_outdated_statement(slot.error->sqlstate)))
     retire();
@@ -542,9 +571,16 @@ void Link::settle(Slot& slot) {
 // Reads do no harm when they are done twice, so one that takes long need not keep those behind it
 // waiting: they are asked again on another link, and their answers here are thrown away.
 void Link::look_at_head() {
-  if (slots_.size() < 2 || is_stuck_) return;
-  if (Clock::now() < since_ + kStuck) return stuck_.set(since_ + kStuck);
+  if (slots_.empty()) return;
+  const Clock::time_point limit = since_ + (is_stuck_ ? Connection::kDeadline : kStuck);
+  if (Clock::now() < limit) return stuck_.set(limit);
+  if (is_stuck_) {
+    is_abandoned_ = is_abandoned_ || !is_awaited();
+    return;
+  }
+  if (slots_.size() < 2) return;
   is_stuck_ = true;
+  stuck_.set(since_ + Connection::kDeadline);
   for (auto slot = std::next(slots_.begin()); slot != slots_.end(); ++slot) {
     if (slot->writes) continue;
     for (Entry& entry : slot->entries) {
@@ -599,13 +635,17 @@ class Connection::Pool {
  private:
   const Statement& statement_for(std::string_view sql);
   void dispatch();
+  void dispatch_once();
   Link* link_for(const Call& call);
   bool will_be_taken_soon(const Call& call) const;
   void open_link();
+  std::string connect();
+  void do_without(const std::string& why);
   void close_idle_links();
   void fail_waiting(const std::string& why);
   void deliver(Call& call, std::optional<Error> error);
   void requeue(Call& call);
+  void forget(Call& call);
 
   std::string url_;
   std::string application_;
@@ -615,6 +655,8 @@ class Connection::Pool {
   std::unordered_map<std::string_view, std::unique_ptr<Statement>> statements_;  // by their text
   std::vector<std::unique_ptr<Link>> links_;
   std::deque<Call*> waiting_;
+  std::deque<Call*> at_hand_;  // those that dispatch_once() is at
+  bool was_requeued_ = false;
   loop::Timer reaper_;
   bool connecting_ = false;
   Clock::time_point no_more_until_{};
@@ -640,9 +682,18 @@ Result Connection::Pool::run(std::string_view subject, std::string_view sql,
     call.name.append(application_).append(" ").append(fiber::label());
   call.params = params;
   call.caller = fiber::current();
+  // Whatever throws: nobody must write to the call when it is gone.
+  struct Leaving {
+    Pool& pool;
+    Call& call;
+    ~Leaving() {
+      if (!call.done) pool.forget(call);
+    }
+  } const leaving{*this, call};
   loop::Timer deadline([&] {
-    for (const auto& link : links_) link->forget(call);
-    const bool was_waiting = std::erase(waiting_, &call) > 0;
+    if (call.done) return;
+    const bool was_waiting = std::find(waiting_.begin(), waiting_.end(), &call) != waiting_.end();
+    forget(call);
     const bool may_be_done = !was_waiting && call.statement->writes;
     deliver(call, Error(may_be_done ? Error::Kind::in_doubt : Error::Kind::unavailable, "", "",
                         "the database did not answer in time"));
@@ -661,10 +712,24 @@ void Connection::Pool::deliver(Call& call, std::optional<Error> error) {
   loop::wake(call.caller);
 }
 
-void Connection::Pool::requeue(Call& call) { waiting_.push_front(&call); }
+void Connection::Pool::requeue(Call& call) {
+  waiting_.push_front(&call);
+  was_requeued_ = true;
+}
+
+void Connection::Pool::forget(Call& call) {
+  for (const auto& link : links_) link->forget(call);
+  std::erase(waiting_, &call);
+  std::erase(at_hand_, &call);
+}
 
 // Before each wait for events, so that all that came up meanwhile goes out together.
 void Connection::Pool::dispatch() {
+  do dispatch_once();
+  while (was_requeued_);
+}
+
+void Connection::Pool::dispatch_once() {
   // A link whose statement outlived its deadline answers nobody: the server stops working for it
   // when it is closed.
   for (auto& link : links_)
@@ -673,19 +738,21 @@ void Connection::Pool::dispatch() {
     return link->is_lost() || (link->is_retired() && link->is_idle());
   });
   bool lacks_link = false;
-  for (auto place = waiting_.begin(); place != waiting_.end();) {
-    Call& call = **place;
-    Link* link = link_for(call);
+  was_requeued_ = false;
+  // A link that breaks here puts its statements into waiting_.
+  at_hand_.swap(waiting_);
+  while (!at_hand_.empty()) {
+    Call* call = at_hand_.front();
+    at_hand_.pop_front();
+    Link* link = link_for(*call);
     if (link == nullptr) {
-      lacks_link = lacks_link || !will_be_taken_soon(call);
-      ++place;
-      continue;
+      lacks_link = lacks_link || !will_be_taken_soon(*call);
+      waiting_.push_back(call);
+    } else if (call->may_share()) {
+      link->stage(*call);
+    } else {
+      link->send(*call, role_);
     }
-    place = waiting_.erase(place);
-    if (call.may_share())
-      link->stage(call);
-    else
-      link->send(call, role_);
   }
   const bool may_open = links_.size() < max_links_ && Clock::now() >= no_more_until_;
   if (lacks_link && (links_.empty() || may_open)) open_link();
@@ -727,31 +794,42 @@ bool Connection::Pool::will_be_taken_soon(const Call& call) const {
 
 void Connection::Pool::open_link() {
   if (connecting_) return;
-  connecting_ = true;
-  fiber::start([this] {
-    auto link = std::make_unique<Link>(
-        [this](Call& call, std::optional<Error> error) { deliver(call, std::move(error)); },
-        [this](Call& call) { requeue(call); });
-    std::string why;
-    try {
-      loop::offload(loop::Offload::waiting,
-                    [&] { why = link->connect(url_, application_, role_); });
-      if (why.empty()) link->begin();
-    } catch (const std::exception& failure) {
-      why = failure.what();
-    }
-    connecting_ = false;
-    if (why.empty()) {
-      links_.push_back(std::move(link));
-      if (links_.size() > 1 && !reaper_.is_set()) reaper_.set(Clock::now() + kIdle);
-    } else if (links_.empty()) {
-      fail_waiting(why);
-    } else {
-      // We can do without one more, and do not ask for it with each statement.
-      logging::Line(logging::Level::warn).field("err", "no further connection: " + why);
-      no_more_until_ = Clock::now() + kIdle;
-    }
-  });
+  try {
+    fiber::start([this] {
+      connecting_ = true;
+      std::string why;
+      try {
+        why = connect();
+      } catch (const std::exception& failure) {
+        why = failure.what();
+      }
+      connecting_ = false;
+      if (!why.empty()) do_without(why);
+    });
+  } catch (const std::bad_alloc&) {  // there is no stack for it
+    do_without("out of memory");
+  }
+}
+
+// Returns why there is no new link.
+std::string Connection::Pool::connect() {
+  auto link = std::make_unique<Link>(
+      [this](Call& call, std::optional<Error> error) { deliver(call, std::move(error)); },
+      [this](Call& call) { requeue(call); });
+  std::string why;
+  loop::offload(loop::Offload::waiting, [&] { why = link->connect(url_, application_, role_); });
+  if (!why.empty()) return why;
+  link->begin();
+  links_.push_back(std::move(link));
+  if (links_.size() > 1 && !reaper_.is_set()) reaper_.set(Clock::now() + kIdle);
+  return "";
+}
+
+void Connection::Pool::do_without(const std::string& why) {
+  if (links_.empty()) return fail_waiting(why);
+  // We can do without one more, and do not ask for it with each statement.
+  no_more_until_ = Clock::now() + kIdle;
+  logging::Line(logging::Level::warn).field("err", "no further connection: " + why);
 }
 
 void Connection::Pool::fail_waiting(const std::string& why) {
@@ -776,6 +854,18 @@ Connection::Connection(std::string url, const std::string& program, const Option
 
 Connection::~Connection() = default;
 
+static metrics::StatementFailure counted_as(Error::Kind kind) {
+  switch (kind) {
+    case Error::Kind::unavailable:
+      return metrics::StatementFailure::unavailable;
+    case Error::Kind::in_doubt:
+      return metrics::StatementFailure::in_doubt;
+    case Error::Kind::refused:
+      break;
+  }
+  return metrics::StatementFailure::refused;
+}
+
 Result Connection::run_as(std::string_view subject, std::string_view sql,
                           std::initializer_list<Param> params) {
   const Clock::time_point begin = Clock::now();
@@ -785,7 +875,7 @@ Result Connection::run_as(std::string_view subject, std::string_view sql,
     return result;
   } catch (const Error& error) {
     metrics::count_statement(Clock::now() - begin);
-    metrics::count_statement_failure(static_cast<metrics::StatementFailure>(error.kind));
+    metrics::count_statement_failure(counted_as(error.kind));
     throw;
   }
 }

@@ -41,7 +41,6 @@ Reach reach_of(const std::string& url) {
     return found == options.end() ? std::string() : found->second;
   };
   Reach reach;
-  reach.tcp = reach.any_port = options.contains("service");
   // hostaddr, where it is given, is what is connected to; without either, it is a socket here.
   for (const std::string& host : items_of(value("host"))) {
     reach.abstract_sockets = reach.abstract_sockets || host.starts_with('@');

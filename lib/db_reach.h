@@ -10,7 +10,6 @@ namespace db {
 
 struct Reach {
   bool tcp = false;                      // else only sockets of this machine
-  bool any_port = false;                 // a service file says which
   std::vector<std::uint16_t> tcp_ports;  // of all hosts that are named
   bool abstract_sockets = false;
   std::vector<std::string> files;  // that the URL or PGSSL* name: certificates, keys, passwords

@@ -40,6 +40,9 @@ std::string normalized_url(std::string_view url, std::vector<std::string>& warni
     const std::size_t end = std::min(url.find('&', begin), url.size());
     const std::string_view pair = url.substr(begin, end - begin);
     const std::string_view name = pair.substr(0, pair.find('='));
+    if (name == "service")
+      throw std::invalid_argument(
+          "DATABASE_URL must name host, port and database itself: a service file is not read");
     if (known.contains(name)) {
       clean += separator;
       clean += pair;

@@ -198,7 +198,6 @@ class Server {
   }
   // Frees it when no code of it is running any more.
   void release(Connection* connection);
-  bool is_stopping() const { return stopping_; }
 
  private:
   void listen_if_wanted();
@@ -228,7 +227,8 @@ class Server {
   Clock::time_point idle_since_ = Clock::now();
   Clock::time_point no_accept_until_{};
   std::optional<Clock::time_point> alarm_set_at_;
-  loop::Timer wake_up_{[] {}};  // only to look again in time
+  loop::Timer wake_up_{[] {}};       // only to look again in time
+  loop::Timer accept_again_{[] {}};  // ditto
   loop::Timer patience_{[] {}};
   loop::Timer rest_{[this] { rest(); }};
 };
@@ -371,7 +371,7 @@ void Server::accept() {
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       listener_.reset();
       no_accept_until_ = Clock::now() + std::chrono::milliseconds(100);
-      wake_up_.set(no_accept_until_);
+      accept_again_.set(no_accept_until_);
     }
     return;  // else another worker was faster, or the peer went away
   }

@@ -23,7 +23,7 @@ Fiber* current();
 void suspend();
 
 // Goes on with a suspended fiber and returns when it ends or suspends again. Only from the main
-// stack. A fiber that has ended does not exist any more.
+// stack. Of a fiber that has ended the pointer means nothing any more.
 void resume(Fiber* fiber);
 
 // What the running fiber works on (outside of one: the process), for modules that tell others of

@@ -1,10 +1,12 @@
 #include "lib/logging.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <new>
 
 #include "lib/timestamp.h"
@@ -15,6 +17,14 @@ namespace {
 Level threshold = Level::info;
 bool is_buffered = false;
 std::string waiting;
+
+// Before main(). In the place of a standard descriptor that is closed the next file that is opened
+// would come, a connection to the database or the counts of all workers, and take our log lines.
+const bool is_claimed = [] {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (fcntl(descriptor, F_GETFD) < 0 && open("/dev/null", O_RDWR) != descriptor) std::abort();
+  return true;
+}();
 
 std::string_view name(Level level) {
   switch (level) {

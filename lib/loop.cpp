@@ -44,10 +44,11 @@ void control(int operation, int descriptor, std::uint32_t events, std::uint64_t 
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
 }
 
-int milliseconds_until(Clock::time_point limit) {
-  if (!state().timers.empty()) limit = std::min(limit, state().timers.begin()->first);
-  if (limit == Clock::time_point::max()) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(limit - Clock::now()).count();
+int milliseconds_until_timer() {
+  if (state().timers.empty()) return -1;
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(state().timers.begin()->first - Clock::now())
+          .count();
   return static_cast<int>(std::clamp<long>(left, 0, 3'600'000));
 }
 
@@ -117,12 +118,12 @@ void wake(fiber::Fiber* fiber) {
   if (fiber != nullptr) state().woken.push_back(fiber);
 }
 
-void step(Clock::time_point limit) {
+void step() {
   State& here = state();
   run_woken();
   for (const auto& [owner, hook] : here.hooks) hook();
   std::array<epoll_event, 128> events{};
-  const int timeout = here.woken.empty() ? milliseconds_until(limit) : 0;
+  const int timeout = here.woken.empty() ? milliseconds_until_timer() : 0;
   const int count = epoll_wait(here.epoll, events.data(), events.size(), timeout);
   for (int index = 0; index < count; ++index) {
     const epoll_event& event = events[static_cast<std::size_t>(index)];
@@ -143,6 +144,17 @@ void wait_until(const std::function<bool()>& done) {
     else
       step();
   }
+}
+
+void sleep_until(Clock::time_point when) {
+  bool is_over = false;
+  fiber::Fiber* const sleeper = fiber::current();
+  Timer timer([&] {
+    is_over = true;
+    wake(sleeper);
+  });
+  timer.set(when);
+  wait_until([&] { return is_over; });
 }
 
 void offload(Offload kind, const std::function<void()>& work) {

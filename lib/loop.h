@@ -64,12 +64,15 @@ void before_wait(const void* owner, std::function<void()> hook);
 // The fiber goes on when the events in hand have been looked at. nullptr: nothing to do.
 void wake(fiber::Fiber* fiber);
 
-// Looks at events and timers once. Waits for the first of them at most until `limit`.
-void step(Clock::time_point limit = Clock::time_point::max());
+// Looks at events and timers once, and waits for the first of them.
+void step();
 
 // Returns when `done` holds, which must be asked again whenever the waiting fiber is woken (in a
 // fiber) or something has happened (on the main stack).
 void wait_until(const std::function<bool()>& done);
+
+// Returns at `when`; other fibers run meanwhile.
+void sleep_until(Clock::time_point when);
 
 // What a thread is for.
 enum class Offload {

@@ -113,7 +113,8 @@ Reader::State Reader::consume() {
                         static_cast<std::size_t>(at(4) << 8 | at(5)), at(6)};
     if (input_.size() - used_ < kHeaderBytes + header.content + header.padding) break;
     if (state_ == State::complete && header.type == FCGI_BEGIN_REQUEST && header.id == id_) break;
-    const std::string content = input_.substr(used_ + kHeaderBytes, header.content);
+    const std::string_view content =
+        std::string_view(input_).substr(used_ + kHeaderBytes, header.content);
     used_ += kHeaderBytes + header.content + header.padding;
     take(header, content);
   }
@@ -128,13 +129,10 @@ void Reader::take(const Header& header, std::string_view content) {
   // Records of a request that is not active are ignored (section 3.3).
   if (header.id != id_ || state_ == State::idle) return;
   if (header.type == FCGI_ABORT_REQUEST) {
-    if (state_ == State::complete) {
-      aborted_ = true;
-    } else {
-      append_end(replies_, id_, FCGI_REQUEST_COMPLETE);
-      reset();
-    }
-    return;
+    // One that has been taken is answered: a write that is under way cannot be taken back.
+    if (state_ == State::complete) return;
+    append_end(replies_, id_, FCGI_REQUEST_COMPLETE);
+    return reset();
   }
   if (state_ == State::complete) return;  // more of a body that had to be given up
   if (header.type == FCGI_PARAMS && !has_parameters_) {
@@ -257,7 +255,6 @@ void Reader::reset() {
   state_ = State::idle;
   id_ = 0;
   has_parameters_ = false;
-  aborted_ = false;
   encoded_.clear();
   decoded_.clear();
   pointers_.clear();

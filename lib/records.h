@@ -70,9 +70,6 @@ class Reader {
   // The peer is still sending a body that was given up.
   bool has_unread_body() const { return unread_; }
 
-  // The peer took back the request that was taken last (ABORT_REQUEST): nobody reads its answer.
-  bool aborted() const { return aborted_; }
-
   // Forgets the request in hand and goes on with the bytes behind it.
   State next();
 
@@ -99,7 +96,6 @@ class Reader {
   std::uint16_t id_ = 0;
   bool keep_ = false;
   bool has_parameters_ = false;  // their stream has ended
-  bool aborted_ = false;
   bool unread_ = false;
   std::string encoded_;  // the PARAMS stream
   std::string decoded_;  // NAME=value NUL …

@@ -368,20 +368,22 @@ class Dispatcher {
     response.add("Access-Control-Expose-Headers", exposed);
   }
 
-  // The path with every captured segment but a task's number replaced by its name: user ids and
-  // reset tokens are parts of paths, and must not be in a log.
+  // The path with every captured segment but a task's number replaced by its name, and of a path
+  // that is none of ours no more than where it begins: user ids and reset tokens are parts of
+  // paths, and must not be in a log.
   std::string public_path(const Request& request) const {
     constexpr std::size_t kShown = 128;
-    std::string path = request.target().path.substr(0, kShown);
-    if (request.path_parameters_.empty())
-      return request.family() == Family::auth && !request.is_matched_ ? settings_.auth_path + "/*"
-                                                                      : path;
-    path.clear();
+    if (!request.is_matched_ && request.family() == Family::auth) return settings_.auth_path + "/*";
+    if (!request.is_matched_ && request.target().path.starts_with("/api/")) return "/api/*";
+    if (request.path_parameters_.empty()) return request.target().path.substr(0, kShown);
+    std::string path;
     for (const std::string& segment : request.target().segments) {
       std::string shown = segment;
-      for (const auto& [name, value] : request.path_parameters_)
-        if (value == segment && value.find_first_not_of("0123456789") != std::string::npos)
-          shown = "{" + name + "}";
+      for (const auto& [name, value] : request.path_parameters_) {
+        const bool is_number =
+            name == "id" && value.find_first_not_of("0123456789") == std::string::npos;
+        if (value == segment && !is_number) shown = "{" + name + "}";
+      }
       path += "/" + shown;
     }
     return path.substr(0, kShown);

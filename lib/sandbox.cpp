@@ -139,7 +139,7 @@ bool limit_files_and_ports(const Needs& needs) {
   if (!needs.starts_programs) asked.files |= kRead | LANDLOCK_ACCESS_FS_EXECUTE;
   if (abi >= 2) asked.files |= LANDLOCK_ACCESS_FS_REFER;
   if (abi >= 3) asked.files |= kTruncate;
-  const bool limits_ports = abi >= 4 && !needs.database.any_port;
+  const bool limits_ports = abi >= 4;
   if (limits_ports) asked.network = kBindTcp | kConnectTcp;
   if (abi >= 5) asked.files |= kDeviceControl;
   if (abi >= 6) asked.scoped = kSignals | (needs.database.abstract_sockets ? 0 : kAbstractSockets);
@@ -304,6 +304,12 @@ class Filter {
                      load_statement(offsetof(seccomp_data, nr))});
   }
 
+  // For a pointer, which has 64 bits.
+  void allow_null(int call, unsigned argument) {
+    if_call(call, {low_half(argument), jump(0, 0, 3), high_half(argument), jump(0, 0, 1),
+                   ret(SECCOMP_RET_ALLOW), load_statement(offsetof(seccomp_data, nr))});
+  }
+
   bool install() {
     // What is newer than we are (see kHighest), and all the rest.
     code_.push_back(BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, kHighest, 0, 1));
@@ -323,9 +329,13 @@ class Filter {
   static sock_filter jump(std::uint32_t value, std::uint8_t yes, std::uint8_t no) {
     return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no);
   }
-  // Both architectures are little-endian; what we look at has 32 bits.
+  // Both architectures are little-endian; most of what we look at has 32 bits.
   static sock_filter low_half(unsigned argument) {
     return load_statement(offsetof(seccomp_data, args) + argument * sizeof(std::uint64_t));
+  }
+  static sock_filter high_half(unsigned argument) {
+    return load_statement(offsetof(seccomp_data, args) + argument * sizeof(std::uint64_t) +
+                          sizeof(std::uint32_t));
   }
   void load(std::size_t offset) { code_.push_back(load_statement(offset)); }
   void unless_equal(std::uint32_t value, std::uint32_t action) {
@@ -399,8 +409,7 @@ bool limit_calls(const Needs& needs) {
   else
     filter.allow_only(SYS_socket, 0, {AF_UNIX});
   filter.allow_only(SYS_ioctl, 1, {FIONREAD, TCGETS});
-  // To ask for limits, with a null pointer to new ones.
-  filter.allow_only(SYS_prlimit64, 2, {0});
+  filter.allow_null(SYS_prlimit64, 2);  // to ask for limits, without a pointer to new ones
   filter.allow_only(SYS_tgkill, 0, {static_cast<std::uint32_t>(getpid())});  // abort()
   return filter.install();
 }

@@ -44,7 +44,6 @@ INSERT INTO todo_grant VALUES
   ('delete_user',    'account', 'SELECT, DELETE'),
   ('delete_user',    'verification', 'SELECT, INSERT, DELETE'),
   ('verification',   'user', 'UPDATE (email, "emailVerified", "updatedAt")'),
-  ('verification',   'session', 'INSERT'),
   ('password_reset', 'user', 'SELECT'),
   ('password_reset', 'account',
       'SELECT (id, "userId", "providerId"), INSERT, UPDATE (password, "updatedAt")'),

@@ -194,6 +194,12 @@ ROUTES
   [ "$(printf '%s\n' "$log" | wc -l)" -eq 1 ]
   [ "$(printf '%s' "$log" | jq -r '[.route, .method, .path, .status] | join(" ")')" = 'task_create POST /api/{user_id}/tasks 201' ]
   [ "$(printf '%s' "$log" | jq -r '.user | length')" = 16 ]
+  # An id that could be a task's number, and a path that is none.
+  as_user 4711
+  call task_list GET /api/4711/tasks
+  [ "$(printf '%s' "$log" | jq -r '.path')" = '/api/{user_id}/tasks' ]
+  call fallback GET /api/4711/tasks/1/more
+  [ "$(printf '%s' "$log" | jq -r '.path')" = '/api/*' ]
   [[ $log != *secret* && $log != *personal* && $log != *Bearer* ]]
   HTTP_COOKIE=better-auth.session_token=cookie-value call signin POST /api/auth/sign-in/email \
     '{"email":"person@example.com","password":"pass-word-text"}'

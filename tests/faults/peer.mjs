@@ -5,10 +5,14 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { until } from '../common.mjs';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'todo-peer-'));
 process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
 let count = 0;
+// What a test that fails leaves behind: node does not wait for it.
+const children = new Set();
+process.on('exit', () => { for (const child of children) child.kill('SIGKILL'); });
 
 export function record(type, content = '', id = 1) {
   const body = Buffer.from(content);
@@ -42,12 +46,18 @@ export async function worker(program, settings = {}, through = []) {
   const child = spawn('spawn-fcgi', ['-s', socket, '-n', '--', ...(through.length > 0 ? ['/usr/bin/env', ...through] : []), path.resolve(process.env.TODO_BIN, program)], {
     env: { ...process.env, AUTH_RATE_LIMIT: 'off', ...settings }, stdio: ['ignore', 'ignore', 'pipe'],
   });
+  child.unref();
+  children.add(child);
+  child.stderr.unref();
+  child.on('exit', () => children.delete(child));
   const log = [];
   child.stderr.on('data', (data) => log.push(data));
   const ended = new Promise((resolve) => { child.on('exit', (status, signal) => resolve(signal ?? status)); });
-  while (!fs.existsSync(socket)) await new Promise((resolve) => { setTimeout(resolve, 5); });
+  // The socket is there a moment before anybody listens at it (proc_pid_net(5): flag __SO_ACCEPTCON).
+  const listens = new RegExp(`^\\S+ \\S+ \\S+ 00010000 .* ${socket}$`, 'm');
+  await until(`${program} listens`, () => listens.test(fs.readFileSync('/proc/net/unix', 'utf8')));
   return {
-    socket, ended, pid: child.pid, kill: (signal = 'SIGTERM') => child.kill(signal), log: () => Buffer.concat(log).toString(),
+    socket, get ended() { child.ref(); return ended; }, pid: child.pid, kill: (signal = 'SIGTERM') => child.kill(signal), log: () => Buffer.concat(log).toString(),
     connect: () => connect(socket), ask: (...request) => ask(socket, whole(...request)),
   };
 }
@@ -100,11 +110,11 @@ export function connect(socket) {
   link.on('data', (data) => { take(data); wake(); });
   link.on('error', () => {});
   link.on('close', () => { state.closed = true; wake(); });
-  const until = async (condition) => {
+  const reached = async (condition) => {
     while (!condition(state)) await new Promise((resolve) => { wake = resolve; });
     return state;
   };
-  return { link, state, until, send: (data) => link.write(data), answer: async () => parsed(await until((now) => now.ends > 0 || now.closed)) };
+  return { link, state, until: reached, send: (data) => link.write(data), answer: async () => parsed(await reached((now) => now.ends > 0 || now.closed)) };
 }
 
 function parsed({ output, ends, closed }) {

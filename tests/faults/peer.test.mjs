@@ -160,6 +160,17 @@ test('many requests of one worker wait for the database at once, and each gets i
   sql(`DELETE FROM task WHERE user_id LIKE '${user}-%'`);
 });
 
+test('a request that waits on purpose, so that nobody learns from the time, keeps nobody else waiting', async () => {
+  const it = await worker('verification', { SMTP_URL: 'smtp://127.0.0.1:1', MAIL_FROM: 'todo@example.com' });
+  const done = [];
+  const unknown = it.ask('POST', '/api/auth/send-verification-email', { body: `{"email":"${randomId()}@example.com"}` }).then((answer) => { done.push('unknown'); return answer; });
+  const other = it.ask('GET', '/api/auth/verify-email?token=a.b.c').then((answer) => { done.push('other'); return answer; });
+  assert.deepEqual([(await unknown).status, (await other).status], [200, 401]);
+  assert.deepEqual(done, ['other', 'unknown']);
+  it.kill();
+  assert.equal(await it.ended, 0);
+});
+
 test('an idle worker ends when it is told to, and one that has done its share', async () => {
   const idle = await worker('health', { IDLE_EXIT_SECONDS: '1' });
   assert.equal(await idle.ended, 0);

@@ -9,7 +9,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { now, randomId, sign, sql } from '../http/harness.mjs';
+import { cgi, now, randomId, sign, sql } from '../http/harness.mjs';
 import { until } from '../common.mjs';
 import { whole, worker } from './peer.mjs';
 
@@ -49,8 +49,9 @@ for (const [what, changes, status, cause] of [
     const program = await worker('task_list', { DATABASE_URL: database(changes) });
     const answer = await program.ask(...get);
     assert.equal(answer.status, status);
-    assert.deepEqual(Object.keys(JSON.parse(answer.body)), ['error', 'message', 'detail']);
-    assert.doesNotMatch(answer.body, /password|database|exist|host|42/);
+    const { details, ...others } = JSON.parse(answer.body);
+    assert.deepEqual([Object.keys(others), Object.keys(details)], [['error', 'message', 'detail'], ['request_id']]);
+    assert.doesNotMatch(JSON.stringify(others), /password|database|exist|host|42/);
     await end(program);
     assert.match(program.log(), cause);
     assert.doesNotMatch(program.log(), /not-it/);
@@ -194,12 +195,15 @@ for (const [what, redirection] of [['is closed', '2>&-'], ['is full', '2>/dev/fu
     const fifo = `${folder}/${randomId()}`;
     execFileSync('mkfifo', [fifo]);
     const reader = fs.openSync(fifo, fs.constants.O_RDWR | fs.constants.O_NONBLOCK);
-    const program = await worker('task_list', { FIFO: fifo }, ['sh', '-c', `exec "$@" ${redirection}`, 'sh']);
+    const TODO_METRICS = fs.mkdtempSync(`${folder}/counts-`);
+    const program = await worker('task_list', { FIFO: fifo, TODO_METRICS }, ['sh', '-c', `exec "$@" ${redirection}`, 'sh']);
     assert.equal((await program.ask(...get)).status, 200);
     if (what.startsWith('has no')) fs.closeSync(reader);
     // More than a pipe holds.
     for (let n = 0; n < 1000; n += 1) assert.equal((await program.ask(...get)).status, 200);
     if (!what.startsWith('has no')) fs.closeSync(reader);
     await end(program);
+    // No line of the log has gone where it does not belong.
+    assert.match(cgi('metrics', 'GET', '/api/metrics', { settings: { TODO_METRICS } }).text, /^todo_http_requests_total\{route="task_list",method="GET",code="200"\} 1001$/m);
   });
 }

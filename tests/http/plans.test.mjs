@@ -1,9 +1,10 @@
 // How PostgreSQL carries out the statements of the task programs, on the real schema with 100,000
 // tasks: by an index, and reading no more rows than an answer needs. The programs themselves are
-// called, by plain CGI, and the server explains what they sent.
+// called, by plain CGI, and the server explains in its log what they sent.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import crypto from 'node:crypto';
+import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 import { someone, sql } from './harness.mjs';
 
@@ -25,22 +26,25 @@ before(() => {
     ALTER DATABASE ${name} SET auto_explain.log_min_duration = 0;
     ALTER DATABASE ${name} SET auto_explain.log_analyze = on;
     ALTER DATABASE ${name} SET auto_explain.log_format = json;
-    ALTER DATABASE ${name} SET auto_explain.log_level = notice;
+    ALTER DATABASE ${name} SET auto_explain.log_parameter_max_length = 0;
   `, {}, url);
 });
 after(() => sql(`DROP DATABASE ${name} WITH (FORCE)`));
 
+const log = `${process.env.TODO_STATE_DIR}/log/postgres.log`;
 const all = (node) => [node, ...(node.Plans ?? []).flatMap(all)];
 
 // Sends a request; returns its status and what its statements did with the tables.
 function explained(program, user, method, path, { headers = {}, body } = {}) {
   const variables = Object.fromEntries(Object.entries(headers).map(([key, value]) => [`HTTP_${key.toUpperCase().replaceAll('-', '_')}`, value]));
-  const { stdout, stderr } = spawnSync(`${process.env.TODO_BIN}/${program}`, {
+  const begin = fs.statSync(log).size;
+  const { stdout } = spawnSync(`${process.env.TODO_BIN}/${program}`, {
     encoding: 'utf8', maxBuffer: 2 ** 28, input: body === undefined ? '' : JSON.stringify(body),
     env: { ...process.env, DATABASE_URL: url, REQUEST_METHOD: method, REQUEST_URI: path, HTTP_AUTHORIZATION: `Bearer ${user.token}`, ...(body === undefined ? {} : { CONTENT_TYPE: 'application/json' }), ...variables },
   });
   const ours = (node) => ['task', 'todo_idempotency'].includes(node['Relation Name']);
-  const plans = [...stderr.matchAll(/plan:\n(\{\n.*?\n\})$/gms)].map(([, text]) => all(JSON.parse(text).Plan)).filter((nodes) => nodes.some(ours));
+  const logged = fs.readFileSync(log).subarray(begin).toString();
+  const plans = [...logged.matchAll(/plan:\n(\t\{\n.*?\n\t\})$/gms)].map(([, text]) => all(JSON.parse(text).Plan)).filter((nodes) => nodes.some(ours));
   const scans = plans.flat().filter((node) => ours(node) && node['Node Type'].endsWith('Scan'));
   const rows = (node) => node['Actual Loops'] * (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0));
   const sum = (some) => some.reduce((total, node) => total + rows(node), 0);

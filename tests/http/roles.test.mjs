@@ -30,7 +30,7 @@ const expected = {
   account: { user: 'SU(name image updatedAt)', account: 'SDU(password updatedAt)', session: 'SIDU(expiresAt updatedAt)', ...counted },
   change_email: { ...sessions, todo_mail: 'I', ...counted },
   delete_user: { user: 'SD', account: 'SD', session: 'SDU(expiresAt updatedAt)', verification: 'SID', todo_mail: 'I', ...counted },
-  verification: { user: 'SU(email emailVerified updatedAt)', session: 'SIDU(expiresAt updatedAt)', todo_mail: 'I', ...counted },
+  verification: { user: 'SU(email emailVerified updatedAt)', session: 'SDU(expiresAt updatedAt)', todo_mail: 'I', ...counted },
   password_reset: { user: 'S', account: 'IS(id userId providerId)U(password updatedAt)', session: 'DS(userId)', verification: 'SID', todo_mail: 'I', ...counted },
   error: counted,
   fallback: counted,

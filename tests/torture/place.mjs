@@ -50,7 +50,6 @@ export class Postgres {
     fs.appendFileSync(`${this.data}/postgresql.conf`, `
 listen_addresses = ''
 max_connections = 100
-client_connection_check_interval = 1s
 idle_in_transaction_session_timeout = 10s
 log_error_verbosity = terse
 `);

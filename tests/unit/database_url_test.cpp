@@ -22,6 +22,11 @@ TEST(DatabaseUrl, driversAndForeignParametersAreLeftOut) {
                                      "PostgreSQL's and is left out"});
 }
 
+TEST(DatabaseUrl, aServiceFileIsRefusedBecauseTheSandboxWouldNotLetItBeRead) {
+  EXPECT_THROW(warnings_of("postgresql:///d?service=mine"), std::invalid_argument);
+  EXPECT_THROW(warnings_of("postgresql:///d?sslmode=disable&service=mine"), std::invalid_argument);
+}
+
 TEST(DatabaseUrl, noPartOfAPasswordIsSaid) {
   for (const char* url : {"postgresql://u:pass?word@h/d", "postgresql://u:pass?word=1@h/d",
                           "postgresql://u:pass?x&word=&y@h/d"}) {

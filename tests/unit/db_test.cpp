@@ -133,6 +133,12 @@ TEST_F(Database, aLinkThatIsKilledTakesOnlyWhatWasOnIt) {
   EXPECT_EQ(answered, 1);
 }
 
+TEST_F(Database, theServerIsToNoticeThatWeHaveLeft) {
+  db::Connection database(url_, "test");
+  constexpr std::string_view kAsk = "SELECT current_setting('client_connection_check_interval')";
+  EXPECT_EQ(database.run(kAsk, {}).text(0, 0), "1s");
+}
+
 TEST_F(Database, theSubjectHoldsForOneStatementOnly) {
   db::Connection database(url_, "test");
   constexpr std::string_view kAsk = "SELECT COALESCE(current_setting('todo.sub', true), '')";
