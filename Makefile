@@ -26,13 +26,13 @@ CONFIG ?= release
 OUT    := build/$(CONFIG)
 
 FLAGS.release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection \
-                 -fcf-protection
+                 $(if $(filter x86_64 i%86,$(shell uname -m)),-fcf-protection,-mbranch-protection=standard)
 FLAGS.asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
                  -fno-omit-frame-pointer
 FLAGS.fuzz := -O2 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
               -fno-omit-frame-pointer -Wno-sign-conversion -DLIBFUZZER
 ifeq ($(FLAGS.$(CONFIG)),)
-  $(error CONFIG must be "release" or "asan", not "$(CONFIG)")
+  $(error CONFIG must be "release", "asan" or "fuzz", not "$(CONFIG)")
 endif
 
 CXX      := g++
@@ -49,9 +49,9 @@ ROUTED   := $(filter-out $(OUT)/handlers/fallback,$(PROGRAMS))
 ROUTES   := $(OUT)/routes.tsv
 
 # Installed before the first rule is tried, so that a fresh machine has its compiler.
-PACKAGES_OF_GOAL := build $(if $(filter run start test verify lighthouse torture torture-calls,$(MAKECMDGOALS)),run) \
-                    $(if $(filter test lighthouse torture torture-calls,$(MAKECMDGOALS)),test) $(if $(filter lint,$(MAKECMDGOALS)),lint test) \
-                    $(if $(filter bench%,$(MAKECMDGOALS)),run bench) $(if $(filter sbom,$(MAKECMDGOALS)),run) \
+PACKAGES_OF_GOAL := build $(if $(filter run start migrate test check verify lighthouse torture torture-calls figures coldstart sbom,$(MAKECMDGOALS)),run) \
+                    $(if $(filter test check unit lighthouse torture torture-calls,$(MAKECMDGOALS)),test) $(if $(filter lint check-%,$(MAKECMDGOALS)),lint test) \
+                    $(if $(filter bench%,$(MAKECMDGOALS)),run bench) \
                     $(if $(filter scale,$(MAKECMDGOALS)),run test scale) \
                     $(filter fuzz,$(MAKECMDGOALS)) \
                     $(if $(filter deb test-package,$(MAKECMDGOALS)),deb) $(if $(filter test-package,$(MAKECMDGOALS)),run test)

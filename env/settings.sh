@@ -11,9 +11,11 @@ setting_names() {
 load_settings() { load_settings_file "$1/.env"; }
 
 # load_settings_file FILE: NAME=value; `export` before it, quotes around the value, comments and CR at
-# the end are dropped. A file that is not there has nothing.
+# the end are dropped. Of two lines for one name the last counts, as it does for systemd. A file that
+# is not there has nothing.
 load_settings_file() {
   local file=$1 line name value
+  local -A values=()
   [[ -r $file ]] || return 0
   while IFS= read -r line || [[ -n $line ]]; do
     line=${line%$'\r'}
@@ -28,6 +30,9 @@ load_settings_file() {
         value=${value%"${value##*[![:space:]]}"}
         ;;
     esac
-    [[ -n ${!name+set} ]] || export "$name=$value"
+    values[$name]=$value
   done <"$file"
+  for name in "${!values[@]}"; do
+    [[ -n ${!name+set} ]] || export "$name=${values[$name]}"
+  done
 }

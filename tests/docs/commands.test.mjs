@@ -286,7 +286,7 @@ describe('on a server', () => {
 
     const [take_over, back] = take('README.md', 'From Better Auth and FastAPI, and back');
     const kept = readFileSync(at.settings, 'utf8');
-    writeFileSync(at.settings, '');
+    writeFileSync(at.settings, `DATABASE_URL=postgresql://nobody@localhost/none\nBETTER_AUTH_SECRET=${'made by the package '.repeat(2)}\n`);
     const secret = process.env.BETTER_AUTH_SECRET;
     const values = `DATABASE_URL='${url}' BETTER_AUTH_SECRET='${secret}' BETTER_AUTH_URL=http://todo.example.com\n`;
     await at.run(values + take_over);
