@@ -162,13 +162,13 @@ async function installation() {
     // Every unit that it is told of is installed, and one that is to be enabled can be.
     systemctl: `verb=$1; shift
 [[ $verb == daemon-reload ]] && exit
-[[ $verb == enable || $verb == disable || $verb == restart ]]
+[[ $verb =~ ^(enable|disable|start|restart|try-restart)$ ]]
 for word; do [[ $word != --now ]] || continue
   found=0
   for unit in ${prefix}/lib/systemd/system/todo-*; do
     name=\${unit##*/}
     [[ $name == $word || $name == "\${word%%@*}@.\${word##*.}" || \${name/@./@1.} == $word ]] || continue
-    [[ $verb == restart ]] || grep -q '^WantedBy=' "$unit"
+    [[ $verb != *able ]] || grep -q '^WantedBy=' "$unit"
     found=1
   done
   [[ $found -eq 1 ]] || { echo "no unit $word" >&2; exit 1; }
@@ -182,7 +182,7 @@ done`,
   const here = (block) => Object.entries({
     '/usr/local/': `${prefix}/`, '/etc/todo-fcgi': `${prefix}/etc/todo-fcgi`, '/usr/share/todo-fcgi': `${prefix}/share/todo-fcgi`,
     '/usr/lib/todo-fcgi': `${prefix}/libexec/todo-fcgi`, '/run/todo-fcgi': `${place}/run/todo-fcgi`, '@localhost/': `@127.0.0.1:${database.port}/`,
-    EXAMPLES: `${prefix}/share/doc/todo-fcgi/examples`,
+    '/var/log/todo-fcgi.log': `${place}/todo-fcgi.log`, EXAMPLES: `${prefix}/share/doc/todo-fcgi/examples`,
   }).reduce((result, [from, to]) => result.replaceAll(from, to), block);
   const at = { place, prefix, database, env, here, settings: `${prefix}/etc/todo-fcgi/env`, log: `${place}/systemctl.log` };
   at.run = (block, more = {}) => shell(here(block), { cwd: at.checkout, env: { ...env, ...more } });
@@ -218,10 +218,9 @@ describe('on a server', () => {
     assert.equal(readFileSync(at.log, 'utf8'), 'enable todo-fcgi.target\n');
     const sockets = `${at.place}/run/todo-fcgi`;
     ends.push(async () => {
-      const alive = (pid, signal) => { try { return process.kill(pid, signal); } catch { return false; } };
-      const pids = readdirSync(sockets).filter((name) => name.endsWith('.pid')).map((name) => Number(readFileSync(`${sockets}/${name}`, 'utf8')));
-      for (const pid of pids) alive(pid, 'SIGTERM');
-      await until('the programs end', () => !pids.some((pid) => alive(pid, 0)));
+      const ours = async () => (await shell(`pgrep -f '^/usr/bin/multiwatch .*${at.prefix}/libexec' || :`)).trim();
+      await shell(`kill ${(await ours()).replaceAll('\n', ' ')}`);
+      await until('the programs end', async () => await ours() === '');
     });
     await at.run(byHand);
     assert.ok(readdirSync(sockets).filter((name) => name.endsWith('.sock')).length > 15);
