@@ -152,6 +152,9 @@ fuzzers: $(FUZZERS) $(OUT)/tests/fuzz/seeds/words.txt $(if $(filter fuzz,$(CONFI
 fuzz: fuzzers
 	@BUILD=$(OUT) tests/fuzz/run
 
+# Says nothing but what went wrong.
+NPM_CI := npm ci --no-progress --loglevel=error >/dev/null
+
 # --- The pages ------------------------------------------------------------------------------------
 
 PAGES       := nginx/pages
@@ -161,7 +164,7 @@ PAGE_SOURCES := $(shell find $(PAGES) -type f -not -path '*/node_modules/*' 2>/d
 pages: $(if $(wildcard $(PAGES)/package.json),$(OUT)/www/index.html)
 
 $(PAGES)/node_modules/.installed: $(PAGES)/package-lock.json
-	cd $(PAGES) && npm ci --silent --no-progress
+	cd $(PAGES) && $(NPM_CI)
 	touch $@
 
 $(OUT)/www/index.html: $(PAGES)/node_modules/.installed $(PAGE_SOURCES)
@@ -185,7 +188,7 @@ migrate:
 VERIFY := env/verify
 
 $(VERIFY)/node_modules/.installed: $(VERIFY)/package-lock.json
-	cd $(VERIFY) && npm ci --silent --no-progress
+	cd $(VERIFY) && $(NPM_CI)
 	touch $@
 
 # More options in ARGS: make verify ARGS='--journeys 10 --html report.html'
@@ -207,7 +210,7 @@ $(OUT)/verify/todo-verify.mjs: $(wildcard $(VERIFY)/*.mjs $(VERIFY)/checks/*.mjs
 # --- Tests ----------------------------------------------------------------------------------------
 
 tests/node_modules/.installed: $(wildcard tests/package-lock.json)
-	if [[ -e tests/package-lock.json ]]; then cd tests && npm ci --silent --no-progress; else mkdir -p $(@D); fi
+	if [[ -e tests/package-lock.json ]]; then cd tests && $(NPM_CI); else mkdir -p $(@D); fi
 	touch $@
 
 .PHONY: test
@@ -294,7 +297,7 @@ $(OUT)/bench/%: $(OUT)/obj/tests/bench/%.o
 $(OUT)/bench/noop: LDLIBS := -lfcgi -pthread
 
 tests/%/node_modules/.installed: tests/%/package-lock.json
-	cd tests/$* && npm ci --silent --no-progress
+	cd tests/$* && $(NPM_CI)
 	touch $@
 
 # tests/bench/README.md says what each of them measures.

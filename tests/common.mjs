@@ -17,7 +17,7 @@ export async function freePort() {
 }
 
 // Resolves to the first value of `condition` that is not false; rejects after `seconds`.
-export async function until(what, condition, seconds = 30) {
+export async function until(what, condition, seconds = 90) {
   for (const end = Date.now() + seconds * 1000; ;) {
     const met = await condition();
     if (met) return met;

@@ -4,7 +4,8 @@
 // Each reader takes the file's text and gives {NAME: value}.
 import nextEnv from '@next/env';
 
-// env/settings.sh, and what the embedded run writes: a value ends with its line; quotes are dropped.
+// env/settings.sh, and what the embedded run writes: a value ends with its line; quotes are dropped; of
+// two lines for one name the last counts.
 export function readAsOurs(text) {
   const values = {};
   for (const line of text.split('\n')) {
@@ -12,7 +13,7 @@ export function readAsOurs(text) {
     if (!found) continue;
     const [, name, raw] = found;
     const quoted = /^"([^"]*)".*$|^'([^']*)'.*$/s.exec(raw);
-    values[name] ??= quoted ? quoted[1] ?? quoted[2] : raw.startsWith('#') ? '' : raw.replace(/[ \t\v\f\r]#.*$/s, '').replace(/[ \t\v\f\r]+$/, '');
+    values[name] = quoted ? quoted[1] ?? quoted[2] : raw.startsWith('#') ? '' : raw.replace(/[ \t\v\f\r]#.*$/s, '').replace(/[ \t\v\f\r]+$/, '');
   }
   return values;
 }
