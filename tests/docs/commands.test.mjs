@@ -56,7 +56,7 @@ test('README: make run, the life of a task by curl, one program from a shell, to
   let output = '';
   for (const stream of [running.stdout, running.stderr]) stream.on('data', (chunk) => { output += chunk; });
   ends.push(() => run('env/embedded', ['stop'], here));
-  await until('make run', () => { assert.equal(running.exitCode, null, output); return output.includes('press Ctrl-C'); }, 100);
+  await until('make run', () => { assert.equal(running.exitCode, null, output); return output.includes('press Ctrl-C'); }, 600);
   assert.match(output, new RegExp(`http://127.0.0.1:${port}`));
 
   const [life] = take('README.md', 'The whole life of a task, with curl');

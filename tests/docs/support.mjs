@@ -83,7 +83,7 @@ export function environment(more = {}) {
 }
 
 // Runs shell text as a person would type it, but stops at the first failure. Resolves to its output.
-export function shell(script, { cwd, env = environment(), limit = 100e3 } = {}) {
+export function shell(script, { cwd, env = environment(), limit = 600e3 } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn('bash', ['-euo', 'pipefail', '-c', script], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     let output = '', stdout = '';
