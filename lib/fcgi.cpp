@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "lib/fiber.h"
 #include "lib/loop.h"
 #include "lib/memory.h"
 #include "lib/metrics.h"
@@ -174,11 +175,12 @@ class Connection {
   int descriptor_;
   records::Reader reader_;
   std::string output_;
-  bool in_hand_ = false;  // its request waits for a fiber or runs in one
-  bool gone_ = false;     // the peer hung up
-  bool is_first_ = true;  // no request has been answered
-  bool last_ = false;     // to be closed when the output is sent
-  bool lingers_ = false;  // the output is sent, the peer may go on sending
+  fiber::Fiber* fiber_ = nullptr;  // answers the request in hand
+  bool in_hand_ = false;           // its request waits for a fiber or runs in one
+  bool gone_ = false;              // the peer hung up
+  bool is_first_ = true;           // no request has been answered
+  bool last_ = false;              // to be closed when the output is sent
+  bool lingers_ = false;           // the output is sent, the peer may go on sending
   loop::Timer silence_;
   std::optional<Clock::time_point> arrive_by_;  // of the request that is being read
   std::optional<loop::Watch> watch_;
@@ -245,6 +247,7 @@ Connection::Connection(Server& server, int descriptor, std::size_t max_body_byte
 
 void Connection::close() {
   gone_ = true;
+  if (fiber_ != nullptr) fiber::abandon(fiber_);
   watch_.reset();
   silence_.cancel();
   if (!in_hand_) server_.release(this);
@@ -307,7 +310,9 @@ void Connection::answer(const Handler& handler, bool is_late) {
   request.parameters = reader_.parameters();
   request.state = is_late ? Body::late : reader_.body_state();
   request.body = reader_.take_body();
+  fiber_ = fiber::current();
   const std::string response = handler(request);
+  fiber_ = nullptr;
   in_hand_ = false;
   server_.finished_request();
   if (gone_) return server_.release(this);

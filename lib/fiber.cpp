@@ -94,7 +94,7 @@ class Fiber {
   // What run() is to run next; not before the last one has ended.
   void take(std::function<void()> body) {
     body_ = std::move(body);
-    has_ended_ = false;
+    has_ended_ = is_abandoned_ = false;
   }
 
   // Runs the fiber until it suspends or its body ends.
@@ -117,6 +117,8 @@ class Fiber {
   }
   bool has_ended() const { return has_ended_; }
   std::string_view& label() { return label_; }
+  void abandon() { is_abandoned_ = true; }
+  bool is_abandoned() const { return is_abandoned_; }
 
   void leave() {
 #if defined(__SANITIZE_ADDRESS__)
@@ -152,6 +154,7 @@ class Fiber {
   std::string_view label_;
   bool has_begun_ = false;
   bool has_ended_ = false;
+  bool is_abandoned_ = false;
 };
 
 namespace {
@@ -186,6 +189,9 @@ void start(std::function<void()> body) {
 }
 
 Fiber* current() { return running; }
+
+void abandon(Fiber* fiber) { fiber->abandon(); }
+bool is_abandoned() { return running != nullptr && running->is_abandoned(); }
 
 Label::Label(std::string_view text) { current_label() = text; }
 Label::~Label() { current_label() = {}; }

@@ -26,6 +26,11 @@ void suspend();
 // stack. Of a fiber that has ended the pointer means nothing any more.
 void resume(Fiber* fiber);
 
+// Says of a fiber that nobody waits for its result any more; whether that was said of the running
+// one (false outside of one), for what costs much and changes nothing.
+void abandon(Fiber* fiber);
+bool is_abandoned();
+
 // What the running fiber works on (outside of one: the process), for modules that tell others of
 // it. Holds as long as the object lives, and so must the text.
 class Label {

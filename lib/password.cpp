@@ -53,6 +53,7 @@ class Turn {
 crypto::Secret derive(std::string_view password, std::string_view salt_text) {
   const crypto::Secret normal(utf8::nfkc(password));
   const Turn turn;
+  if (fiber::is_abandoned()) throw Busy("the client went away before its turn to hash");
   std::string key;
   loop::offload(loop::Offload::computing,
                 [&] { key = crypto::scrypt(normal.view(), salt_text, 16384, 16, 1, kKeyBytes); });

@@ -10,7 +10,8 @@
 
 namespace password {
 
-// Thrown where kMaxWaiting others wait already: the answer would come too late.
+// Thrown where kMaxWaiting others wait already, as the answer would come too late; and to who has
+// waited for its turn, and whose client is gone.
 struct Busy : std::runtime_error {
   using std::runtime_error::runtime_error;
 };

@@ -30,3 +30,7 @@ export async function until(what, condition, seconds = 90) {
 export const settingNames = [...readFileSync(new URL('../env/example.env', import.meta.url), 'utf8').matchAll(/^#?([A-Z][A-Z0-9_]*)=/gm)]
   .map(([, name]) => name);
 export const noSettings = Object.fromEntries(settingNames.map((name) => [name, '']));
+
+// The Set-Cookie lines of what fetch() has. Debian 12's Node has Headers without getSetCookie(), and gives
+// them in one; a comma in a date has no "name=" behind it.
+export const setCookiesOf = ({ headers }) => headers.getSetCookie?.() ?? (headers.get('set-cookie') ?? '').split(/, (?=[^;,= ]+=)/).filter(Boolean);

@@ -7,6 +7,7 @@ import { createAuthClient as createReactClient } from 'better-auth/react';
 import { createAuthClient } from 'better-auth/client';
 import { jwtClient } from 'better-auth/client/plugins';
 import { origin, randomEmail, request, sql, trusted } from '../http/harness.mjs';
+import { setCookiesOf } from '../common.mjs';
 
 const driven = new Set(); // routes that a client has called, of any kind
 
@@ -22,7 +23,7 @@ function browser(page) {
     headers.set('sec-fetch-mode', 'cors');
     if (jar.size > 0) headers.set('cookie', [...jar].map(([name, value]) => `${name}=${value}`).join('; '));
     const response = await fetch(input, { ...init, headers });
-    for (const line of response.headers.getSetCookie()) {
+    for (const line of setCookiesOf(response)) {
       const [pair, ...attributes] = line.split(';');
       const [name, value] = [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)];
       if (attributes.some((attribute) => attribute.trim() === 'Max-Age=0')) jar.delete(name);

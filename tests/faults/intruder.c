@@ -104,6 +104,14 @@ static int writes_own_file(void) {
                           chmod(file, 0777) == 0 || rename(file, "/tmp/intruder") == 0);
 }
 
+// By a pointer whose low half is 0, as that of a call that only asks.
+static int sets_limit(void) {
+  struct rlimit *now = mmap((void *)(1UL << 32), sizeof *now, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  return now == MAP_FAILED || getrlimit(RLIMIT_NOFILE, now) != 0 ||
+         syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, now, NULL) == 0;
+}
+
 int FCGX_IsCGI(void) {
   const char *port = getenv("INTRUDER_PORT");
   attempt("read /etc/shadow", opens("/etc/shadow", O_RDONLY));
@@ -131,6 +139,7 @@ int FCGX_IsCGI(void) {
   attempt("signal the parent", kill(getppid(), 0) == 0);
   attempt("be dumped again", prctl(PR_SET_DUMPABLE, 1) == 0);
   attempt("raise the core limit", raises_core_limit());
+  attempt("set a limit", sets_limit());
   attempt("change its user", setresuid(0, 0, 0) == 0 || setresgid(0, 0, 0) == 0);
   attempt("mount", mount("x", "/tmp", "tmpfs", 0, "") == 0);
   attempt("leave its namespaces", unshare(CLONE_NEWUSER) == 0);

@@ -101,6 +101,26 @@ test('rows 8, 9: a peer that goes away or takes its request back in mid-body has
   assert.deepEqual([tasks('row 8'), tasks('row 9')], [0, 1]);
 });
 
+test('who has gone away before its turn to hash costs no hash', async () => {
+  const signIn = await worker('signin');
+  const body = JSON.stringify({ email: `${user}@example.com`, password: 'password123' });
+  const connections = Array.from({ length: 6 }, () => signIn.connect());
+  // A worker that hashes takes no new connection, so all are made before.
+  for (const connection of connections) {
+    connection.send(whole('POST', '/api/auth/sign-in/email', { body: '{}', keep: 1 }));
+    await connection.until((state) => state.ends === 1);
+  }
+  for (const connection of connections) connection.send(whole('POST', '/api/auth/sign-in/email', { body, keep: 1 }));
+  const [first, ...others] = connections;
+  await first.until((state) => state.ends === 2);
+  for (const { link } of others) link.destroy();
+  assert.equal((await signIn.ask('POST', '/api/auth/sign-in/email', { body })).status, 401);
+  const lines = signIn.log().match(/went away before its turn/g) ?? [];
+  assert.ok(lines.length >= 3, signIn.log()); // the second may have had its turn meanwhile
+  signIn.kill();
+  assert.equal(await signIn.ended, 0);
+});
+
 test('row 10: a body that is shorter or longer than announced is refused', async () => {
   for (const [length, status] of [[16, 400], [18, 400], [17, 201], [-1, 201], ['1e3', 400], ['0x11', 400], ['1'.repeat(31), 413]]) {
     const answer = await create.ask('POST', '/api/tasks', { token, more: { CONTENT_LENGTH: String(length), CONTENT_TYPE: 'application/json' } });

@@ -44,7 +44,7 @@ function parsed(text) {
     if (!bucket) continue;
     const [, name, labels, end] = bucket;
     const all = [...samples].filter(([other]) => other.startsWith(`${name}_bucket{${labels},le=`)).map(([, count]) => count);
-    assert.deepEqual(all, all.toSorted((a, b) => a - b), `${key} is cumulative`);
+    assert.deepEqual(all, [...all].sort((a, b) => a - b), `${key} is cumulative`);
     if (end === '+Inf') assert.equal(value, samples.get(`${name}_count{${labels}}`));
   }
   return samples;

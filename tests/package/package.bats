@@ -173,6 +173,55 @@ NGINX
   done
 }
 
+# said FILE TEXT…: prints what the document says, if it does.
+said() {
+  local text
+  for text in "${@:2}"; do
+    grep -qF -- "$text" "$TODO_ROOT/$1" || { echo "$1 does not say: $text" >&2; return 1; }
+    printf '%s\n' "$text"
+  done
+}
+
+@test "Debian's Apache, lighttpd and Caddy take the lines of the README, with the modules of WEB-SERVERS.md" {
+  printf '#!/bin/sh\nexit 101\n' >"$TREE/usr/sbin/policy-rc.d"
+  chmod 0755 "$TREE/usr/sbin/policy-rc.d"
+  apt install --no-install-recommends apache2 lighttpd caddy >"$FOLDER/servers.log" 2>&1 || { tail "$FOLDER/servers.log"; false; }
+  {
+    printf '<VirtualHost *:80>\nServerName todo.example.com\n'
+    said README.md 'Include conf-available/todo-fcgi-api.conf' 'Include conf-available/todo-fcgi-pages.conf'
+    echo '</VirtualHost>'
+  } >"$TREE/etc/apache2/sites-available/todo.conf"
+  inside a2ensite todo
+  run inside apache2ctl configtest
+  [ "$status" -ne 0 ]
+  for modules in 'a2enmod proxy_fcgi headers alias env' 'dir deflate'; do
+    said env/WEB-SERVERS.md "$modules"
+    # shellcheck disable=SC2086
+    inside a2enmod ${modules#a2enmod }
+  done
+  inside apache2ctl configtest
+
+  # shellcheck disable=SC2046
+  inside $(said env/WEB-SERVERS.md 'lighty-enable-mod fastcgi setenv rewrite')
+  {
+    said README.md '$HTTP["host"] == "todo.example.com" {' 'include "conf-available/50-todo-fcgi-api.conf"' 'include "conf-available/50-todo-fcgi-pages.conf"'
+    echo '}'
+  } >>"$TREE/etc/lighttpd/lighttpd.conf"
+  inside lighttpd -tt -f /etc/lighttpd/lighttpd.conf
+
+  {
+    said README.md 'import /usr/share/doc/todo-fcgi/examples/caddy/todo-fcgi.caddy'
+    echo 'http://todo.example.com {'
+    said README.md 'import todo-fcgi-api' 'import todo-fcgi-pages'
+    printf '%s {\n' "$(said README.md 'handle_errors')"
+    said README.md 'import todo-fcgi-errors'
+    printf '}\n}\n'
+  } >"$TREE/etc/caddy/Caddyfile"
+  inside env HOME=/tmp caddy validate --adapter caddyfile --config /etc/caddy/Caddyfile
+  inside a2dissite --purge todo
+  rm "$TREE/etc/apache2/sites-available/todo.conf" "$TREE/usr/sbin/policy-rc.d"
+}
+
 @test "an upgrade replaces the programs and keeps settings, edited include files and data" {
   echo '# edited' >>"$TREE/etc/nginx/snippets/todo-fcgi-api.conf"
   echo 'LOG_LEVEL=warn' >>"$TREE/etc/todo-fcgi/env"
@@ -218,5 +267,5 @@ NGINX
   [ -z "$left" ] || { echo "$left"; false; }
   ! grep -rn todo "$TREE"/etc/passwd "$TREE"/etc/group "$TREE"/etc/shadow "$TREE"/etc/gshadow
   inside nginx -t
-  for folder in apache2 lighttpd todo-fcgi; do [ ! -e "$TREE/etc/$folder" ]; done
+  [ ! -e "$TREE/etc/todo-fcgi" ]
 }

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { after, before, test } from 'node:test'
 import { chromium } from 'playwright-core'
+import { setCookiesOf } from '../common.mjs'
 
 export const BASE = process.env.TODO_URL?.replace(/\/$/, '')
 if (!BASE) throw new Error('TODO_URL must name the instance to test')
@@ -49,7 +50,7 @@ async function must(response) {
   return text ? JSON.parse(text) : null
 }
 
-const cookiesOf = (response) => response.headers.getSetCookie().map((line) => line.split(';')[0])
+const cookiesOf = (response) => setCookiesOf(response).map((line) => line.split(';')[0])
 
 export class Person {
   static async create({ name = 'Ada Lovelace', email = newEmail(), password = PASSWORD } = {}) {
