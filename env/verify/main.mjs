@@ -1,6 +1,6 @@
 // The command: options, the run, what is shown and written, the exit status.
 import { readFileSync, writeFileSync } from 'node:fs';
-import './webcrypto.mjs';
+import './node18.mjs';
 import { allChecks } from './checks/index.mjs';
 import { Context } from './context.mjs';
 import { pause } from './http.mjs';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
-import '../../env/verify/webcrypto.mjs';
+import '../../env/verify/node18.mjs';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parseCookies } from '../node_modules/better-call/dist/cookies.mjs';

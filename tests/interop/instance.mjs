@@ -1,6 +1,6 @@
 // What tests need that cannot do with the instance under test: further databases in its cluster, and
 // further instances of ours, with settings of their own.
-import '../../env/verify/webcrypto.mjs';
+import '../../env/verify/node18.mjs';
 import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

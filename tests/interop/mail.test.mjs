@@ -1,6 +1,6 @@
 // Mail, from the request to the link that is followed: our programs, the mailer and msmtp, and a real
 // SMTP server that takes what they send.
-import '../../env/verify/webcrypto.mjs';
+import '../../env/verify/node18.mjs';
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

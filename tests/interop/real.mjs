@@ -1,7 +1,7 @@
 // A real Better Auth server, from npm, on a database and secret that our programs use too. Its base URL
 // is ours, as it is for a site that moves from one to the other or runs both behind one address, or,
 // with `baseURL: null`, its own.
-import '../../env/verify/webcrypto.mjs';
+import '../../env/verify/node18.mjs';
 import { betterAuth } from 'better-auth';
 import { toNodeHandler } from 'better-auth/node';
 import { jwt } from 'better-auth/plugins';

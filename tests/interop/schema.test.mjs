@@ -1,6 +1,6 @@
 // The database may have been made by Better Auth's own migration; ours then adds what is missing, and
 // both go on with it. Our programs are called without a server, each with that database.
-import '../../env/verify/webcrypto.mjs';
+import '../../env/verify/node18.mjs';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { getMigrations } from 'better-auth/db/migration';
