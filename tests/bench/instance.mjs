@@ -219,6 +219,14 @@ export async function load(instance, users, tasks) {
            LATERAL (SELECT timestamptz '2026-01-01' + t * interval '1 hour' + n * interval '1 millisecond' AS made) times
      ORDER BY t, n;
     VACUUM (ANALYZE) task;`);
+  await useLog(instance);
+}
+
+// A database that has been in use writes its log into files that it has. A new one makes each of them
+// first, 16 MB, and commits nothing meanwhile: every few seconds all writes would wait for that.
+async function useLog(instance) {
+  await instance.sql("SELECT count(pg_create_restore_point('bench')), count(pg_switch_wal()) FROM generate_series(1, 48)");
+  await instance.sql('CHECKPOINT');
 }
 
 // --- Numbers --------------------------------------------------------------------------------------
