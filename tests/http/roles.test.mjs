@@ -57,20 +57,20 @@ function flat(matrix, columns) {
 
 test('row 54: each program\'s role has exactly the rights that its statements need', () => {
   const columns = {};
-  for (const row of sql("SELECT relname || ' ' || attname FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped").trim().split('\n')) {
+  for (const row of sql("SELECT relname || ' ' || attname FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped").trim().split('\n')) {
     const [table, column] = row.split(' ');
     (columns[table] ??= []).push(column);
   }
   const found = sql(`
     SELECT concat_ws(' ', r.rolname, c.relname, p.privilege, a.attname)
       FROM pg_roles r, pg_class c, (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('REFERENCES')) p (privilege), pg_attribute a
-     WHERE r.rolname LIKE 'todo\\_%' AND c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
+     WHERE r.rolname LIKE 'todo\\_%' AND c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
        AND a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped
        AND has_column_privilege(r.oid, c.oid, attnum, p.privilege)
      UNION ALL
     SELECT concat_ws(' ', r.rolname, c.relname, p.privilege)
       FROM pg_roles r, pg_class c, (VALUES ('DELETE'), ('TRUNCATE'), ('TRIGGER')) p (privilege)
-     WHERE r.rolname LIKE 'todo\\_%' AND c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
+     WHERE r.rolname LIKE 'todo\\_%' AND c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
        AND has_table_privilege(r.oid, c.oid, p.privilege)`).trim().split('\n').sort();
   assert.deepEqual(found, flat(expected, columns));
 });

@@ -37,7 +37,7 @@ const shape = () => ['task', 'todo_idempotency'].map((table) => cluster.sql(`
   SELECT policyname, cmd, qual, with_check FROM pg_policies WHERE tablename = '${table}' ORDER BY 1`).split('\n'));
 
 test('the API is the same on spread tables', { timeout: 300000 }, async () => {
-  await apiTests(instance, ['tasks-write', 'tasks-list', 'tasks-versions', 'tasks-repeats', 'auth-delete', ...(isLong ? ['isolation', 'tasks-http', 'tasks-paths', 'tasks-bodies', 'roles'] : [])]);
+  await apiTests(instance, ['tasks-write', 'tasks-list', 'tasks-versions', 'tasks-repeats', 'auth-delete', ...(isLong ? ['isolation', 'tasks-http', 'tasks-paths', 'tasks-bodies'] : [])]);
   execFileSync(`${instance.folder}/bin/maintenance`, { env: { ...process.env, ...instance.settings }, stdio: 'ignore' });
   assert.equal(cluster.sql("SELECT count(DISTINCT tableoid) FROM task"), String(partitions), 'all partitions are in use');
 });
@@ -91,3 +91,6 @@ test('the trigger of a deleted user, too', () => {
     assert.equal(touched.size, 1, `${text}: ${[...touched]}`);
   }
 });
+
+// Last, as it lets changed programs ask for what ours do not.
+test('rights and row-level security are the same on spread tables', { skip: !isLong && 'only in the long form', timeout: 300000 }, () => apiTests(instance, ['roles']));
