@@ -108,12 +108,16 @@ export class Instance {
   async stop() {
     const running = this.children.filter((child) => child.exitCode === null && child.signalCode === null);
     this.children = [];
-    const ends = running.map((child) => once(child, 'exit'));
-    // Not all of them (fcgiwrap) tell their own children.
-    for (const pid of running.flatMap((child) => descendants(child.pid))) {
-      try { process.kill(pid, 'SIGTERM'); } catch { /* ended by now */ }
+    let ended = false;
+    const all = Promise.all(running.map((child) => once(child, 'exit'))).then(() => { ended = true; });
+    // Not all of them (fcgiwrap) tell their own children; and multiwatch, when it is told after its worker,
+    // has started another one meanwhile, which may miss its signal: so they are told again, and at last killed.
+    for (let tries = 0; !ended; tries += 1) {
+      for (const pid of running.filter((child) => child.exitCode === null && child.signalCode === null).flatMap((child) => descendants(child.pid))) {
+        try { process.kill(pid, tries < 20 ? 'SIGTERM' : 'SIGKILL'); } catch { /* ended by now */ }
+      }
+      await Promise.race([all, sleep(500)]);
     }
-    await Promise.race([Promise.all(ends), sleep(10000, undefined, { ref: false })]);
     spawnSync(embedded, ['stop'], { env: this.environment });
     fs.rmSync(this.folder, { recursive: true, force: true });
   }

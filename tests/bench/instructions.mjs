@@ -48,7 +48,8 @@ async function run(instance, program, requests, count, counts) {
   return Number(/^(?:totals|summary): (\d+)/m.exec(fs.readFileSync(`${counts}/${worker}`, 'utf8'))[1]);
 }
 
-const instance = await Instance.start({ WORKERS: '1' });
+// callgrind writes a file in the end, which the sandbox does not let a program do.
+const instance = await Instance.start({ WORKERS: '1', TODO_SANDBOX: 'off' });
 const rows = [];
 try {
   await load(instance, users, tasksPerUser);
