@@ -22,8 +22,11 @@
 #define TASK_COLUMNS "id, title, description, completed, user_id, created_at, updated_at"
 
 // The new `updated_at` of a changed row: the present, but always later than the last change, so
-// that no two versions of a task have the same time.
-#define TASK_TOUCHED "updated_at = GREATEST(now(), updated_at + interval '1 microsecond')"
+// that no two versions of a task have the same time. By way of UTC, because a sum that may depend on
+// the session's time zone (STABLE) is nothing that Citus lets a distributed UPDATE make of a column.
+#define TASK_TOUCHED                                            \
+  "updated_at = GREATEST(now(), (updated_at AT TIME ZONE 'UTC'" \
+  " + interval '1 microsecond') AT TIME ZONE 'UTC')"
 
 // The row that a write is to change: $1 the owner, $2 the id, $3 and $4 a Condition. A statement
 // that had to wait for another one's commit looks at all of this again (READ COMMITTED), so of two
