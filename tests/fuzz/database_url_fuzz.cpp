@@ -12,8 +12,12 @@ void fuzz(std::string_view input) {
   try {
     url = db::normalized_url(input, warnings);
   } catch (const std::invalid_argument& mistake) {
-    REQUIRE(std::string_view(mistake.what()) ==
-            "DATABASE_URL must be a URL such as postgresql://user:password@host:5432/database");
+    const std::string_view message = mistake.what();
+    REQUIRE(
+        message ==
+            "DATABASE_URL must be a URL such as postgresql://user:password@host:5432/database" ||
+        message ==
+            "DATABASE_URL must name host, port and database itself: a service file is not read");
     return;
   }
   REQUIRE(url.starts_with("postgresql://"));
