@@ -53,8 +53,10 @@ db::Result create_once(std::string_view key, const http::Request& request, const
       throw http::Error::invalid("Idempotency-Key", "same_body", "was used with another body");
     return result;
   } catch (const db::Error& error) {
-    // On a table that is spread over several, each part has a constraint of its own name.
-    if (error.sqlstate == "23505" && error.constraint.starts_with("todo_idempotency"))
+    // On a table that is spread over several, each part has a constraint of its own name; spread over
+    // several machines, the name does not come with the error. A task's own id is never used twice.
+    if (error.sqlstate == "23505" &&
+        (error.constraint.empty() || error.constraint.starts_with("todo_idempotency")))
       throw still_running();
     throw;
   }
