@@ -163,7 +163,7 @@ bool limit_files_and_ports(const Needs& needs) {
   }
   if (limits_ports) {
     std::vector<std::uint16_t> ports = needs.database.tcp_ports;
-    ports.insert(ports.end(), needs.more_ports.begin(), needs.more_ports.end());
+    for (const std::uint16_t port : needs.more_ports) ports.push_back(port);
     if (!ports.empty()) ports.push_back(53);  // names, where an answer is too long for UDP
     for (const std::uint16_t port : ports) {
       const PortRule rule{kConnectTcp, port};
