@@ -4,8 +4,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import crypto from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
-import { test } from 'node:test';
-import { assertError, base, signUp, someone, sql, tokenOf } from './harness.mjs';
+import { assertError, base, signUp, someone, sql, test, tokenOf } from './harness.mjs';
 import { until } from '../common.mjs';
 
 const newKey = () => crypto.randomUUID();
@@ -126,11 +125,12 @@ test('62: of 20 requests at once with one key, one creates; the others repeat it
 });
 
 for (const end of ['ROLLBACK', 'COMMIT']) {
-  test(`62: while the first is running 409, at once; then what became of it (${end})`, async () => {
+  test(`62: while the first is running 409, at once; then what became of it (${end})`, async (t) => {
     const user = someone();
     const key = newKey();
     // A transaction of ours that has the key already makes the request wait in the database.
     const psql = spawn('psql', ['--no-psqlrc', '--quiet', '--no-align', '--tuples-only', process.env.DATABASE_URL], { stdio: ['pipe', 'pipe', 'inherit'] });
+    t.after(() => psql.kill());
     psql.stdin.write(`BEGIN; INSERT INTO todo_idempotency VALUES ('${user.id}', '${key}', '', 1, now()) RETURNING 'done';\n`);
     await once(psql.stdout, 'data');
     const running = create(user, key);

@@ -154,7 +154,7 @@ test('flips that meet in the database both count', async () => {
   let flips;
   let waiting = 0;
   try {
-    holder.stdin.write(`BEGIN; SELECT id FROM task WHERE id = ${task.id} FOR UPDATE;\n`);
+    holder.stdin.write(`BEGIN; SELECT id FROM task WHERE user_id = '${user.id}' AND id = ${task.id} FOR UPDATE;\n`);
     await once(holder.stdout, 'data');
     flips = Promise.all(Array.from({ length: 6 }, () => user.send('PATCH', `/api/tasks/${task.id}/complete`)));
     for (const end = Date.now() + 5000; waiting < 2 && Date.now() < end;) {

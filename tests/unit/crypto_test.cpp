@@ -135,7 +135,7 @@ TEST(Crypto, row105_HkdfAgreesWithEveryWycheproofVector) {
                                  test.at("size").template get<std::size_t>());
     };
     if (valid) {
-      EXPECT_EQ(encoding::hex(derive()), test.at("okm"));
+      EXPECT_EQ(encoding::hex(derive()), std::string(test.at("okm")));
     } else {
       EXPECT_THROW(derive(), std::logic_error);
     }
@@ -161,7 +161,7 @@ TEST(Crypto, HChaCha20IsThatOfTheDraft) {
   const ordered_json vector = read_vectors("better-auth-vectors.json").at("hchacha20");
   EXPECT_EQ(
       encoding::hex(crypto::hchacha20(unhex(vector, "key_hex"), unhex(vector, "nonce16_hex"))),
-      vector.at("subkey_hex"));
+      vector.at("subkey_hex").get<std::string>());
   EXPECT_THROW(crypto::hchacha20("short", std::string(16, 'n')), std::logic_error);
 }
 
@@ -203,10 +203,10 @@ TEST(Crypto, TheEnvelopesOfTheContractOpen) {
   const ordered_json vectors = read_vectors("better-auth-vectors.json");
   const ordered_json& row = vectors.at("jwks_row").at("envelope");
   const std::string key = crypto::sha256(vectors.at("secret").get<std::string>());
-  EXPECT_EQ(encoding::hex(key), row.at("key_hex"));
+  EXPECT_EQ(encoding::hex(key), row.at("key_hex").get<std::string>());
   const std::string nonce = unhex(row, "nonce_hex");
   EXPECT_EQ(encoding::hex(crypto::hchacha20(key, nonce.substr(0, 16))),
-            row.at("hchacha20_subkey_hex"));
+            row.at("hchacha20_subkey_hex").get<std::string>());
   const std::string envelope = unhex(row, "envelope_hex");
   EXPECT_EQ(envelope.substr(0, 24), nonce);
   EXPECT_EQ(crypto::xchacha20_poly1305_open(key, nonce, "", envelope.substr(24)),

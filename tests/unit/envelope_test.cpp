@@ -30,7 +30,7 @@ TEST(Envelope, opensWhatANamedVersionSealed) {
   const auto& vector = vectors("better-auth-vectors.json")["versioned_envelope"];
   const std::string sealed = vector["envelope"];
   EXPECT_EQ(envelope::open(sealed, only("second-secret-second-secret-second-1", 2)),
-            vector["plaintext"]);
+            vector["plaintext"].get<std::string>());
   EXPECT_FALSE(envelope::open(sealed, only("second-secret-second-secret-second-1", 1)));
   EXPECT_FALSE(envelope::open(sealed, only("first-secret-first-secret-first-sec1", 2)));
 }

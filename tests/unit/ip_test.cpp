@@ -10,7 +10,9 @@ TEST(Ip, findsTheClientThatTheVectorsName) {
   for (const auto& each : vectors("better-auth-vectors.json")["client_ip"]) {
     const std::string header =
         each["x_forwarded_for"].is_null() ? "" : std::string(each["x_forwarded_for"]);
-    EXPECT_EQ(ip::client(header, Entries(each["trusted_proxies"])), each["stored_ip"]) << header;
+    EXPECT_EQ(ip::client(header, Entries(each["trusted_proxies"])),
+              each["stored_ip"].get<std::string>())
+        << header;
   }
 }
 

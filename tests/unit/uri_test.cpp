@@ -71,7 +71,7 @@ TEST(Uri, addsAParameterWhereTheContractSays) {
   for (const auto& entry : vectors("better-auth-vectors.json")["error_redirect"])
     EXPECT_EQ(uri::with_parameter(std::string(entry["callbackURL"]), "error",
                                   std::string(entry["params"]["error"])),
-              entry["location"]);
+              entry["location"].get<std::string>());
 }
 
 TEST(Uri, aUrlInsideAQueryIsLeftAsItIs) {

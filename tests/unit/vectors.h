@@ -8,12 +8,12 @@
 #include <string>
 
 // A reference, because a range-for over a part of a temporary would see nothing (C++20).
-inline const nlohmann::json& vectors(const std::string& path) {
+inline const nlohmann::json& vectors(const char* path) {
   static std::map<std::string, nlohmann::json> read;
   const auto [entry, is_new] = read.try_emplace(path);
   if (is_new) {
-    std::ifstream file("tests/vectors/" + path);
-    if (!file) throw std::runtime_error("cannot read tests/vectors/" + path);
+    std::ifstream file(std::string("tests/vectors/") + path);
+    if (!file) throw std::runtime_error(std::string("cannot read tests/vectors/") + path);
     entry->second = nlohmann::json::parse(file);
   }
   return entry->second;

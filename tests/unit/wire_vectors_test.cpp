@@ -21,7 +21,7 @@ const auto kThen = std::chrono::system_clock::from_time_t(1767323045);
 TEST(CachedSession, theCompactFormIsSignedAsTheContractSays) {
   const auto& vector = all()["cookie_cache"]["compact"];
   EXPECT_EQ(encoding::base64url(crypto::hmac_sha256(secret(), std::string(vector["signed_text"]))),
-            vector["hmac_base64url_nopad"]);
+            vector["hmac_base64url_nopad"].get<std::string>());
 }
 
 TEST(CachedSession, theJwtFormIsValidUnderTheSecretAndTellsItselfByItsSession) {
@@ -39,10 +39,10 @@ TEST(CachedSession, theEncryptedFormHasItsKeyAndIsNoSignedToken) {
   const auto& vector = all()["cookie_cache"]["jwe"];
   const std::string key = crypto::hkdf_sha256(secret(), "better-auth-session",
                                               "BetterAuth.js Generated Encryption Key", 64);
-  EXPECT_EQ(encoding::hex(key), vector["key_hex"]);
+  EXPECT_EQ(encoding::hex(key), vector["key_hex"].get<std::string>());
   // RFC 7638, section 3.2: the members of an oct key in lexical order.
   const std::string thumbprint = R"({"k":")" + encoding::base64url(key) + R"(","kty":"oct"})";
-  EXPECT_EQ(encoding::base64url(crypto::sha256(thumbprint)), vector["kid"]);
+  EXPECT_EQ(encoding::base64url(crypto::sha256(thumbprint)), vector["kid"].get<std::string>());
   const crypto::VerifyKey shared = crypto::VerifyKey::hmac("", secret());
   const auto refused =
       jwt::verify(std::string(vector["example_token"]), {&shared, 1}, {{}, {}, false}, kThen);
@@ -52,6 +52,6 @@ TEST(CachedSession, theEncryptedFormHasItsKeyAndIsNoSignedToken) {
 TEST(Verification, aHashedIdentifierIsItsSha256) {
   const auto& vector = all()["hashed_verification_identifier"];
   EXPECT_EQ(encoding::base64url(crypto::sha256(std::string(vector["identifier"]))),
-            vector["stored_when_hashing_enabled"]);
+            vector["stored_when_hashing_enabled"].get<std::string>());
   EXPECT_EQ(vector["stored_by_default"], vector["identifier"]);
 }

@@ -1,0 +1,70 @@
+// Tasks spread by their user over several machines: Citus, with a coordinator and two workers. Debian has no
+// package of it; where it is installed beside PostgreSQL this runs, else it is left out. The tables are made as
+// env/SCALING.md says.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { apiTests, Cluster, figure, makeGround, postgresBin, runDocumented, startInstance } from './support.mjs';
+
+const isHere = existsSync(`${postgresBin.replace('/lib/', '/share/').replace(/\/bin$/, '')}/extension/citus.control`);
+const options = { skip: !isHere && 'Citus is not installed beside PostgreSQL', timeout: 600000 };
+
+// They look for requests that wait in the database, which here wait in a worker.
+const unseen = ['flips that meet in the database both count', ...['ROLLBACK', 'COMMIT'].map((end) => `62: while the first is running 409, at once; then what became of it (${end})`)];
+
+let ground;
+let coordinator;
+let workers;
+let instance;
+
+before(async () => {
+  if (!isHere) return;
+  ground = await makeGround();
+  // Citus' nodes trust each other, as in a network of their own.
+  const node = (name, settings) => Cluster.make(ground, name, { hba: 'host all all 127.0.0.1/32 trust', settings: { shared_preload_libraries: 'citus', ...settings } });
+  workers = [await node('one'), await node('two')];
+  for (const worker of workers) worker.sql('CREATE EXTENSION citus');
+  coordinator = await node('coordinator', { log_statement: 'all', log_error_verbosity: 'default', log_line_prefix: '%a|' });
+  const environment = { ...process.env, DATABASE_URL: coordinator.url(), COORDINATOR: `127.0.0.1:${coordinator.port}`, WORKERS: workers.map(({ port }) => `127.0.0.1:${port}`).join(' ') };
+  await runDocumented('citus', environment);
+  instance = await startInstance(ground, { DATABASE_URL: coordinator.url(), DATABASE_ROLES: 'off' });
+});
+after(() => ground?.clear());
+
+test('the API is the same on Citus', options, async () => {
+  const passed = await apiTests(instance, ['tasks-write', 'tasks-list', 'tasks-versions', 'tasks-repeats', 'tasks-http', 'tasks-paths', 'tasks-bodies', 'isolation', 'auth-delete'], unseen);
+  execFileSync(`${instance.folder}/bin/maintenance`, { env: { ...process.env, ...instance.settings }, stdio: 'ignore' });
+  // Each worker holds some of them.
+  for (const worker of workers) {
+    const shards = worker.sql("SELECT string_agg(format('SELECT count(*) FROM %s', oid::regclass), ' UNION ALL ') FROM pg_class WHERE relname ~ '^task_[0-9]+$' AND relkind = 'r'");
+    assert.ok(Number(worker.sql(`SELECT sum(count) FROM (${shards}) AS each`)) > 0);
+  }
+  figure('API tests passed on Citus', `${passed}; Citus ${coordinator.sql("SELECT extversion FROM pg_extension WHERE extname = 'citus'")}, PostgreSQL ${coordinator.sql('SHOW server_version')}`);
+});
+
+// What the programs sent about the two tables, with the values that came with it.
+function statements() {
+  const found = new Map();
+  for (const [, program, text, values = ''] of coordinator.process.log().matchAll(/^todo ([a-z_]+)\|LOG: {2}execute [^:]+: (.*)(?:\ntodo [a-z_]+\|DETAIL: {2}parameters: (.*))?/gm))
+    if (/\b(?:FROM|INTO|UPDATE) (?:task|todo_idempotency)\b/.test(text)) found.set(text, { program, text, values: [...values.matchAll(/\$\d+ = (NULL|'(?:[^']|'')*')/g)].map(([, value]) => value) });
+  return [...found.values()];
+}
+
+const tasksOf = (plan) => [...JSON.stringify(plan).matchAll(/"Task Count":(\d+)/g)].map(([, count]) => Number(count));
+
+test('EXPLAIN: every statement of the programs goes to one shard', options, () => {
+  const seen = statements();
+  assert.ok(seen.length >= 15, `${seen.length} statements`);
+  const wide = [];
+  for (const { program, text, values } of seen) {
+    const explain = `EXPLAIN (FORMAT JSON) EXECUTE statement${values.length > 0 ? `(${values.join(', ')})` : ''};`;
+    const plan = JSON.parse(coordinator.sql(`PREPARE statement AS ${text};\n${explain}`));
+    const tasks = tasksOf(plan);
+    assert.ok(tasks.length > 0, `${text}: ${JSON.stringify(plan)}`);
+    if (tasks.some((count) => count !== 1)) wide.push(`${program}: ${text}`);
+  }
+  // Keys of repeated requests expire by their time: the hourly maintenance goes through all of them.
+  assert.deepEqual(wide.map((each) => each.replace(/:.*/, '')), ['maintenance'], wide.join('\n'));
+  figure('statements on Citus; that go to one shard', `${seen.length}; ${seen.length - wide.length}`);
+});
