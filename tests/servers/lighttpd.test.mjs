@@ -21,7 +21,7 @@ server.http-parseopts = (
   "url-path-2f-decode" => "enable", "url-path-dotseg-remove" => "enable"
 )
 server.max-keep-alive-idle = 60
-server.max-keep-alive-requests = 100000
+server.max-keep-alive-requests = 65535
 index-file.names = ( "index.html" )
 url.access-deny = ( "~", ".inc" )
 mimetype.assign = ( ".html" => "text/html" )
