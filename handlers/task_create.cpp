@@ -36,6 +36,8 @@ constexpr char kCreateOnce[] =
     " UNION ALL"
     " SELECT task_id, $2, $3, false, $1, created_at, created_at, true, is_same FROM first";
 
+constexpr char kIsUsed[] = "SELECT FROM todo_idempotency WHERE user_id = $1 AND key = $2";
+
 http::Error still_running() {
   http::Error error(409, "conflict", "A request with this Idempotency-Key is still running");
   error.headers.emplace_back("Retry-After", "1");
@@ -53,10 +55,12 @@ db::Result create_once(std::string_view key, const http::Request& request, const
       throw http::Error::invalid("Idempotency-Key", "same_body", "was used with another body");
     return result;
   } catch (const db::Error& error) {
-    // On a table that is spread over several, each part has a constraint of its own name; spread over
-    // several machines, the name does not come with the error. A task's own id is never used twice.
-    if (error.sqlstate == "23505" &&
-        (error.constraint.empty() || error.constraint.starts_with("todo_idempotency")))
+    // Another request got ready with this key meanwhile? The constraint's name does not always
+    // tell: of a table that is spread over several, each part has its own; of one that is spread
+    // over several machines it is not passed on, and Citus may call the violation an internal error
+    // besides.
+    if ((error.sqlstate == "23505" || error.sqlstate == "XX000") &&
+        database.run_as(user.id, kIsUsed, {user.id, key}).rows() != 0)
       throw still_running();
     throw;
   }

@@ -284,7 +284,8 @@ export async function apiTests(instance, files, different = []) {
   await once(child, 'close');
   const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(output)?.[1]);
   const failures = [...output.matchAll(/^( *)not ok \d+ - (.*)\n\1  ---\n([\s\S]*?)\n\1  \.\.\./gm)].map((match) => `${match[2]}\n${match[3].slice(0, 1500)}`);
-  assert.equal(count('fail') + count('cancelled'), 0, failures.join('\n') || output.slice(-3000));
+  const errors = instance.log().split('\n').filter((line) => line.includes('"level":"error"')).slice(-20);
+  assert.equal(count('fail') + count('cancelled'), 0, [...failures, ...errors].join('\n') || output.slice(-3000));
   assert.ok(count('pass') > 3 * files.length, output.slice(-2000));
   return count('pass');
 }
