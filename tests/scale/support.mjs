@@ -90,6 +90,8 @@ const installed = () => readdirSync('/usr/lib/postgresql').sort((a, b) => Number
 export const postgresBin = pgConfig() ?? installed();
 // Programs of another major version, where there are any: what is true of one may not be of the next.
 export const otherBin = process.env.OTHER_POSTGRES ?? postgresBin;
+// One that was built without ICU sorts by code points.
+export const knowsIcu = (bin) => execFileSync('ldd', [`${bin}/postgres`], { encoding: 'utf8' }).includes('libicu');
 
 export const password = randomBytes(12).toString('hex');
 
@@ -111,7 +113,7 @@ export class Cluster {
     await cluster.takePlace();
     const file = await ground.ownFile(`${name}.password`, password);
     await cluster.tool('initdb', ['--pgdata', cluster.data, '--username', 'todo', '--pwfile', file, '--auth', 'scram-sha-256', '--encoding', 'UTF8',
-      '--locale', 'C.UTF-8', ...(cluster.bin === postgresBin ? ['--locale-provider', 'icu', '--icu-locale', 'und'] : []), '--no-sync', '--no-instructions']);
+      '--locale', 'C.UTF-8', ...(knowsIcu(cluster.bin) ? ['--locale-provider', 'icu', '--icu-locale', 'und'] : []), '--no-sync', '--no-instructions']);
     if (hba) await writeFile(`${cluster.data}/pg_hba.conf`, `local all all scram-sha-256\nlocal replication all scram-sha-256\n${hba}\n`);
     await cluster.start();
     cluster.sql('CREATE DATABASE todo', 'postgres');
