@@ -20,7 +20,7 @@ std::string waiting;
 
 // Before main(). In the place of a standard descriptor that is closed the next file that is opened
 // would come, a connection to the database or the counts of all workers, and take our log lines.
-const bool is_claimed = [] {
+const bool kIsClaimed = [] {
   for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
     if (fcntl(descriptor, F_GETFD) < 0 && open("/dev/null", O_RDWR) != descriptor) std::abort();
   return true;
