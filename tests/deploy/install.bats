@@ -146,9 +146,6 @@ mode() { stat -c %a "$TREE$1"; }
   grep -q '^todo:' "$TREE/etc/group"
   dear=$(grep -l '^MemoryMax=256M$' "$TREE"/usr/local/lib/systemd/system/*.service | sed -E 's/.*todo-(.*)@.*/\1/' | tr '\n' ' ')
   [[ $dear == *signin* && $dear == *signup* && $dear == *password_reset* && $dear != *task* ]]
-  # They are those that leave others the processor, too.
-  yielding=$(grep -l '^CPUWeight=30$' "$TREE"/usr/local/lib/systemd/system/*.service | sed -E 's/.*todo-(.*)@.*/\1/' | tr '\n' ' ')
-  [ "$yielding" = "$dear" ]
 }
 
 @test "the settings file has every setting but those of make run, none of them set" {
