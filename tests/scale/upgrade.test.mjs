@@ -1,5 +1,5 @@
-// The embedded database goes to a newer major version of PostgreSQL by pg_upgrade: where two are installed, as
-// after the upgrade of Debian 12 to 13, else left out.
+// The embedded database goes to a newer major version of PostgreSQL by pg_upgrade, with the commands of
+// env/SCALING.md: where two are installed, as after the upgrade of Debian 12 to 13, else left out.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
