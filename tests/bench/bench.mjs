@@ -16,6 +16,7 @@ const only = process.env.ONLY?.split(',') ?? [...Object.keys(operations), 'signi
 const chosen = Object.keys(operations).filter((name) => only.includes(name));
 const subjectFolders = (process.env.SUBJECTS?.split(',').filter(Boolean) ?? fs.readdirSync(`${here}/subjects`).sort())
   .map((name) => (name.includes('/') ? path.resolve(name) : `${here}/subjects/${name}`));
+for (const folder of subjectFolders) if (!fs.existsSync(`${folder}/start`)) throw new Error(`${folder} is no subject: it has no program "start"`);
 const say = (text) => process.stderr.write(`bench: ${text}\n`);
 
 // --- What stands behind nginx -----------------------------------------------------------------------
