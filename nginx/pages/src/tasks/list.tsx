@@ -69,8 +69,9 @@ export function List() {
   useEffect(() => {
     if (!end.current) return
     const watch = new IntersectionObserver(
-      ([entry]) => {
-        if (!entry.isIntersecting) return
+      // Of several at once, from a busy machine, the last one says how it is now.
+      (entries) => {
+        if (!entries.at(-1)!.isIntersecting) return
         setSize((now) => (now < list.shown.peek().length ? now + STEP : now))
         if (size >= list.shown.peek().length - STEP) void list.grow().then(() => setSize((n) => n + STEP))
       },
