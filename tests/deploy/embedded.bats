@@ -137,3 +137,24 @@ run_folder() {
   [ ! -e "$folder/executed" ]
   rm -rf "$folder"
 }
+
+@test "a database of a PostgreSQL that is not installed is named, and nothing is done to it" {
+  start
+  run embedded "$TODO_ROOT/env/embedded" upgrade
+  [ "$status" -eq 1 ]
+  [[ $output == *'it runs: env/embedded stop comes first'* ]]
+  embedded "$TODO_ROOT/env/embedded" stop
+  run embedded "$TODO_ROOT/env/embedded" upgrade
+  [ "$status" -eq 0 ]
+  [[ $output == *'no newer one is installed'* ]]
+  own=$(cat "$OWN_STATE/postgres/PG_VERSION")
+  echo 9 >"$OWN_STATE/postgres/PG_VERSION"
+  for command in start upgrade; do
+    run embedded "$TODO_ROOT/env/embedded" "$command"
+    [ "$status" -eq 1 ]
+    [[ $output == *'of PostgreSQL 9'*'install'*'postgresql-9'* ]]
+  done
+  # It is as it was.
+  echo "$own" >"$OWN_STATE/postgres/PG_VERSION"
+  start
+}
